@@ -1,0 +1,33 @@
+"""Ports, addresses and folders of the local stack: one frozen value with the usual defaults. No I/O.
+
+`swarmscope.edge.environment.read_settings` fills it from SWARMSCOPE_* variables.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where the parts of the stack listen and where they keep things. Everything binds loopback by default."""
+
+    bind: str = "127.0.0.1"
+    service_port: int = 8000
+    locust_port: int = 8089
+    exporter_port: int = 9646
+    prometheus_port: int = 9090
+    alertmanager_port: int = 9093
+    receiver_port: int = 9094
+    grafana_port: int = 3000
+    reports: str = "reports"
+    """Folder for reports/<run>/."""
+    state: str = ".swarmscope"
+    """Folder for logs, Prometheus' data and the receiver's notifications."""
+    runbook_url: str = "alerts/runbook.md"
+    """Where alerts' runbook links point."""
+
+    def url(self, port: int) -> str:
+        """The address of a part of the stack, as seen from this machine."""
+        host = "127.0.0.1" if self.bind in ("0.0.0.0", "::", "*") else self.bind  # noqa: S104
+        return f"http://{host}:{port}"

@@ -1,0 +1,25 @@
+"""What a system must achieve and the load under which it is judged: model, parser, JSON Schema."""
+
+from swarmscope.targets.model import (
+    ALL_REQUESTS,
+    Alerting,
+    Environment,
+    Kind,
+    Priority,
+    Profile,
+    Stage,
+    System,
+    Target,
+)
+
+__all__ = [
+    "ALL_REQUESTS",
+    "Alerting",
+    "Environment",
+    "Kind",
+    "Priority",
+    "Profile",
+    "Stage",
+    "System",
+    "Target",
+]
