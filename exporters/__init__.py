@@ -1,0 +1,1 @@
+"""What runs inside Locust beside the load: recorder, Prometheus page, worker reports, and the run's life."""

@@ -65,9 +65,10 @@ class RequestCounts:
                 self.buckets[index] += sign * count
         self.duration_sum += sign * other.duration_sum
         self.duration_max = max(self.duration_max, other.duration_max)
-        for mine, theirs in ((self.outcomes, other.outcomes), (self.errors, other.errors)):
-            for key, count in theirs.items():  # type: ignore[attr-defined]
-                mine[key] = mine.get(key, 0) + sign * count  # type: ignore[attr-defined]
+        for status, count in other.outcomes.items():
+            self.outcomes[status] = self.outcomes.get(status, 0) + sign * count
+        for fingerprint, count in other.errors.items():
+            self.errors[fingerprint] = self.errors.get(fingerprint, 0) + sign * count
         self.response_bytes += sign * other.response_bytes
         self.unfinished += sign * other.unfinished
 

@@ -18,7 +18,7 @@ class Settings:
     exporter_port: int = 9646
     prometheus_port: int = 9090
     alertmanager_port: int = 9093
-    receiver_port: int = 9094
+    receiver_port: int = 9095
     grafana_port: int = 3000
     reports: str = "reports"
     """Folder for reports/<run>/."""

@@ -61,10 +61,10 @@ class QueryValue:
 def judge(
     targets: Sequence[Target], window: Window, query_values: Mapping[str, QueryValue] | None = None
 ) -> tuple[Judgement, ...]:
-    """Judge each target on the window; `query_values` maps the ids of server-side targets to their answers."""
+    """Judge each target on the window; `query_values` maps server-side targets' ids to their answers."""
     raise NotImplementedError
 
 
 def verdict_of(judgements: Sequence[Judgement], invalid: Sequence[str], gate: Priority) -> Verdict:
-    """The run's verdict: FAIL, else INVALID when there is a reason to distrust the load, else NO DATA, else PASS."""
+    """FAIL, else INVALID when there is a reason to distrust the load, else NO DATA, else PASS."""
     raise NotImplementedError
