@@ -16,7 +16,7 @@ from swarmscope.verdict import Judgement, Verdict
 class Waiting(NamedTuple):
     """Requests of one kind that were sent and not yet answered."""
 
-    count: int
+    requests: int
     oldest_age: float
     """Seconds."""
 

@@ -43,7 +43,7 @@ class ExitCode(IntEnum):
 _MEANINGS = {
     ExitCode.PASS: "Every target that was judged held.",
     ExitCode.FAIL: "A target whose priority the gate covers was missed.",
-    ExitCode.INVALID: "The load cannot be trusted: a worker was lost, a generator was overloaded, or the wanted load was not delivered.",
+    ExitCode.INVALID: "The load cannot be trusted (worker lost, generator overloaded, wanted load not delivered).",
     ExitCode.NO_DATA: "No target was missed, but one could not be measured.",
     ExitCode.ABORTED: "A target with `abort: true` was breached and the run was stopped early.",
     ExitCode.BAD_CONFIGURATION: "A file or option is wrong; nothing was started.",
@@ -54,7 +54,7 @@ _MEANINGS = {
     ExitCode.GENERATOR_FAILED: "Locust ended without giving a verdict.",
     ExitCode.REPORT_NOT_WRITTEN: "Every target held, but a report could not be saved.",
     ExitCode.INTERRUPTED: "The run was ended by hand (Ctrl-C) before its time; what was measured is in the report.",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True)
