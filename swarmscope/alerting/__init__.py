@@ -1,0 +1,1 @@
+"""Targets become recording rules, alerts and Alertmanager's configuration. No I/O."""
