@@ -51,7 +51,9 @@ class PhaseTracker:
     _complete_since: float | None = field(default=None, init=False)
     _warm: bool = field(default=False, init=False)
 
-    def observe(self, now: float, *, users: int, wanted: int, spawned: bool, stage_phase: str = "") -> Transition | None:
+    def observe(
+        self, now: float, *, users: int, wanted: int, spawned: bool, stage_phase: str = ""
+    ) -> Transition | None:
         """Take in what Locust reports at `now`; returns the change of phase, if there is one.
 
         `spawned` says that Locust has finished spawning (or stopping) towards `wanted`. Once complete, the phase

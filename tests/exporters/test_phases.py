@@ -8,7 +8,14 @@ from swarmscope.targets import Profile, Stage
 def test_a_constant_run_goes_through_ramp_and_warm_up_to_steady():
     tracker = PhaseTracker(warm_up=2)
     seen = []
-    for now, users, spawned in [(0, 1, False), (1, 5, False), (2, 10, True), (3, 10, True), (4, 10, True), (5, 10, True)]:
+    for now, users, spawned in [
+        (0, 1, False),
+        (1, 5, False),
+        (2, 10, True),
+        (3, 10, True),
+        (4, 10, True),
+        (5, 10, True),
+    ]:
         transition = tracker.observe(now, users=users, wanted=10, spawned=spawned)
         if transition:
             seen.append((transition.at, str(transition.after)))
