@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from swarmscope.targets import Priority
+
 
 class AlertName(StrEnum):
     """The `alertname` label of every alert that Swarmscope's rules can fire."""
@@ -34,3 +36,47 @@ TARGET_BREACHES = (
     AlertName.SERVER_TARGET_BREACHED,
 )
 """Alerts of one target over the live window; labels `run, system, target, request, kind, priority`."""
+
+
+class Severity(StrEnum):
+    """The `severity` label of every alert, in Prometheus' usual words: Alertmanager routes by it."""
+
+    CRITICAL = "critical"
+    """Pages somebody."""
+    WARNING = "warning"
+    """Is read within the hour: Slack, e-mail."""
+    INFO = "info"
+    """Is read by who watches the run."""
+    NONE = "none"
+    """The watchdog: it says that the path works, and nothing else."""
+
+    @classmethod
+    def of(cls, priority: Priority) -> Severity:
+        """The severity of an alert about a target of this priority."""
+        return _SEVERITIES[priority]
+
+
+_SEVERITIES = {
+    Priority.CRITICAL: Severity.CRITICAL,
+    Priority.HIGH: Severity.WARNING,
+    Priority.MEDIUM: Severity.INFO,
+}
+
+ABORT_LABEL = "abort"
+"""`abort="true"` on an alert asks the receiver to stop the run; such alerts are never inhibited."""
+
+
+class Annotation(StrEnum):
+    """Annotations of every alert that message templates and the receiver's page show."""
+
+    SUMMARY = "summary"
+    """What broke, in one line: `POST /events p95 ≤ 100ms is missed`."""
+    DESCRIPTION = "description"
+    """What it means and what to look at first."""
+    MEASURED = "measured"
+    """The measured value with its unit: `312ms`."""
+    LIMIT = "limit"
+    """The limit as it was written: `100ms`; absent on alerts that have none."""
+    RUNBOOK_URL = "runbook_url"
+    DASHBOARD_URL = "dashboard_url"
+    """The dashboard at this run."""
