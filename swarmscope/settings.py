@@ -24,6 +24,8 @@ class Settings:
     """Folder for reports/<run>/."""
     state: str = ".swarmscope"
     """Folder for logs, Prometheus' data and the receiver's notifications."""
+    retention: str = "30d"
+    """How long the local Prometheus keeps runs; its data survives between them."""
     runbook_url: str = "alerts/runbook.md"
     """Where alerts' runbook links point."""
 
