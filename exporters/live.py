@@ -142,10 +142,10 @@ def live(view: RunView, now: float, history: LiveHistory | None = None) -> dict[
                 "name": generator.name,
                 "state": generator.state,
                 "users": generator.users,
-                "cpu_ratio": generator.cpu_ratio,
+                "cpu_ratio": _number(generator.cpu_ratio),
                 "memory_bytes": generator.memory_bytes,
-                "report_age": generator.report_age,
-                "lag": generator.lag,
+                "report_age": _number(generator.report_age),
+                "lag": _number(generator.lag),
             }
             for generator in view.generators
         ],

@@ -82,8 +82,8 @@ class Validity:
         ]
         tolerated = TOLERATED_SHARE * self._judged
         found += [
-            f"load generator {name}'s event loop was up to {self._worst_lag * 1000:.0f} ms late, more than the smallest "
-            f"latency limit, during {seconds:.0f} s of {self._judged:.0f} s judged"
+            f"load generator {name}'s event loop was up to {self._worst_lag * 1000:.0f} ms late, "
+            f"more than the smallest latency limit, during {seconds:.0f} s of {self._judged:.0f} s judged"
             for name, seconds in self._late.items()
             if seconds > tolerated
         ]

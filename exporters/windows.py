@@ -111,15 +111,18 @@ class LiveWindow:
         return merged
 
 
-def outside(segments: Sequence[Segment], latest: Snapshot) -> dict[RequestKey, RequestCounts]:
-    """What to subtract from live counters so that only the judged segments are left.
+def live_edges(segments: Sequence[Segment], live: Snapshot) -> tuple[Snapshot, Snapshot]:
+    """(now, base) for a LiveWindow: what is counted now, and what of it lies outside the judged segments.
 
-    With an open last segment: its beginning less the closed segments; with all closed: everything but them. With
-    no segment yet: everything, so that nothing is judged.
+    With an open last segment: the live counters, and its beginning less the closed segments. Between segments (and
+    before the first): the closed segments alone. The base changes only when a mark arrives, so it can be kept.
     """
-    if not segments:
-        return total([latest])
-    closed = [counts_between(segment, {}) for segment in segments if segment.end is not None]
-    last = segments[-1]
-    edge = total(last.begin.values()) if last.end is None else total([latest])
-    return difference(edge, total(closed)) if closed else edge
+    closed = total(counts_between(segment, {}) for segment in segments if segment.end is not None)
+    if not segments or segments[-1].end is not None:
+        return {key: closed.get(key, _nothing_like(counts)) for key, counts in live.items()}, {}
+    begin = total(segments[-1].begin.values())
+    return live, difference(begin, closed) if closed else begin
+
+
+def _nothing_like(counts: RequestCounts) -> RequestCounts:
+    return RequestCounts([0] * len(counts.buckets))

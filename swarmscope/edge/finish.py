@@ -1,0 +1,144 @@
+"""Turns an ended run into its verdict and reports: asks Prometheus, judges, reconciles, writes.
+
+Runs inside Locust's process at the end of a run, after the load has stopped and the counters have settled.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from exporters.ended_run import EndedRun
+from exporters.observer import Finished
+from swarmscope.edge.prometheus_api import PrometheusApi, PrometheusUnavailable
+from swarmscope.edge.report_files import write_reports
+from swarmscope.errors import ExitCode, ReportNotWritten
+from swarmscope.reconcile import disagreements, reconcile
+from swarmscope.run_result import FiredAlert, Plot, Reconciliation, RunResult
+from swarmscope.verdict import QueryValue, Verdict, judge, verdict_of
+
+logger = logging.getLogger(__name__)
+
+PROMETHEUS_TIMEOUT_SECONDS = 10.0
+NO_PROMETHEUS = "Prometheus was not asked (no --prometheus-url): no plots, no alerts, no server-side targets"
+
+
+class Finisher:
+    """Gives an ended run its verdict and reports; called once per run."""
+
+    def __init__(self, environment: Any, prometheus_url: str, reports: Path, headless: bool) -> None:
+        self._environment = environment
+        self._prometheus_url = prometheus_url
+        self._reports = reports
+        self._headless = headless
+
+    def __call__(self, ended: EndedRun) -> Finished:
+        """Judge everything, write the reports, say the verdict."""
+        notes: list[str] = []
+        invalid = list(ended.invalid)
+        prometheus = self._prometheus(notes)
+        queries = self._query_values(prometheus, ended)
+        judgements = judge(ended.system.targets_under(ended.profile.name), ended.window, queries)
+        rows = self._reconciliation(prometheus, ended, notes, invalid)
+        verdict = verdict_of(judgements, invalid, ended.system.gate)
+        exit_code = self._exit_code(ended, verdict, notes)
+        alerts, plots = self._history(prometheus, ended, notes)
+        result = RunResult(
+            info=ended.info,
+            system=ended.system,
+            profile=ended.profile,
+            verdict=verdict,
+            exit_code=exit_code,
+            judgements=judgements,
+            not_judged=[t.id for t in ended.system.targets if not t.judged_under(ended.profile.name)],
+            window=ended.window,
+            totals=ended.totals,
+            invalid=invalid,
+            notes=notes,
+            pending=ended.pending,
+            reconciliation=rows,
+            alerts=alerts,
+            plots=plots,
+        )
+        exit_code = self._write(result)
+        for judgement in judgements:
+            logger.info("%-7s %s: %s", judgement.status, judgement.target.in_words, judgement.reason)
+        logger.info("run %s: %s (exit code %d: %s)", ended.info.run, verdict, exit_code, exit_code.meaning)
+        return Finished(judgements, verdict, exit_code)
+
+    def _prometheus(self, notes: list[str]) -> PrometheusApi | None:
+        if not self._prometheus_url:
+            notes.append(NO_PROMETHEUS)
+            return None
+        api = PrometheusApi(self._prometheus_url, PROMETHEUS_TIMEOUT_SECONDS)
+        if api.ready():
+            return api
+        notes.append(
+            f"Prometheus at {self._prometheus_url} did not answer: no plots, no alerts, no server-side targets"
+        )
+        return None
+
+    def _query_values(self, prometheus: PrometheusApi | None, ended: EndedRun) -> dict[str, QueryValue]:
+        targets = [t for t in ended.system.targets_under(ended.profile.name) if t.kind.is_query]
+        if prometheus is None:
+            return {t.id: QueryValue(None, "Prometheus could not be asked") for t in targets}
+        return {t.id: prometheus.query_value(t, ended.info.run, ended.info.steady) for t in targets}
+
+    def _reconciliation(
+        self, prometheus: PrometheusApi | None, ended: EndedRun, notes: list[str], invalid: list[str]
+    ) -> tuple[Reconciliation, ...]:
+        if ended.locust_counts is None:
+            notes.append("Locust's statistics were reset during the run, so its totals cannot be compared")
+            return ()
+        scraped = None
+        if prometheus is not None:
+            try:
+                scraped = prometheus.last_totals(ended.info.run)
+            except PrometheusUnavailable as error:
+                notes.append(f"Prometheus' totals could not be read: {error}")
+        rows = reconcile(ended.totals, ended.locust_counts, scraped)
+        if any(row.recorder != row.locust for row in rows):
+            invalid.append("Swarmscope's counters and Locust's disagree: see the reconciliation")
+        elif disagreements(rows):
+            notes.append(
+                "Prometheus' last samples differ from the counters (see the reconciliation): the verdict stands"
+            )
+        return rows
+
+    def _exit_code(self, ended: EndedRun, verdict: Verdict, notes: list[str]) -> ExitCode:
+        if ended.aborted_by:
+            notes.append(f"stopped early: {ended.aborted_by}")
+            return ExitCode.ABORTED
+        if ended.interrupted:
+            notes.append("ended by hand before its planned time: the verdict covers what was measured")
+            if self._headless:
+                return ExitCode.INTERRUPTED
+        return verdict.exit_code
+
+    def _history(
+        self, prometheus: PrometheusApi | None, ended: EndedRun, notes: list[str]
+    ) -> tuple[Sequence[FiredAlert], Sequence[Plot]]:
+        if prometheus is None:
+            return (), ()
+        info = ended.info
+        try:
+            return (
+                prometheus.fired_alerts(info.run, info.started, info.stopped),
+                prometheus.plots(ended.system, ended.profile, info),
+            )
+        except PrometheusUnavailable as error:
+            notes.append(f"Prometheus' history could not be read: {error}")
+            return (), ()
+
+    def _write(self, result: RunResult) -> ExitCode:
+        try:
+            paths = write_reports(result, self._reports)
+        except ReportNotWritten as error:
+            logger.error("%s", error)
+            if result.exit_code is not ExitCode.PASS:
+                return result.exit_code
+            return ExitCode.REPORT_NOT_WRITTEN
+        logger.info("reports: %s", ", ".join(str(path) for path in paths))
+        return result.exit_code

@@ -1,0 +1,120 @@
+"""Builds Swarmscope's parts around a Locust that has just started, each in the role that this process plays."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from locust import runners
+
+from exporters.event_loop_lag import EventLoopLag
+from exporters.http_server import ExporterServer
+from exporters.in_flight import track_http_clients
+from exporters.locust_counts import LocustCounts
+from exporters.observer import Observer
+from exporters.recorder import Recorder
+from exporters.run_life import RunLabels, RunLife
+from exporters.run_view import ExporterCounters
+from exporters.sources import LocalSource, WorkersSource
+from exporters.worker_side import WorkerSide, report_interval
+from swarmscope.edge.finish import Finisher
+from swarmscope.edge.locust_options import Choice, planned_seconds
+from swarmscope.edge.preflight import check_service
+from swarmscope.edge.profile_choice import ProfileChoice
+from swarmscope.errors import SwarmscopeError
+from swarmscope.histogram import fine_bounds
+from swarmscope.measurements import RequestKey
+from swarmscope.targets import System
+from swarmscope.targets.match import is_literal, split
+
+STOP_TOKEN_VARIABLE = "SWARMSCOPE_STOP_TOKEN"  # noqa: S105  # a variable's name
+FIRST_SCRAPE_SECONDS = 5.0
+FINAL_SCRAPE_SECONDS = 5.0
+CPU_SECONDS = 2.0
+"""Locust looks at its CPU every 5 s: too coarse for a run of a minute."""
+
+
+def wire(environment: Any, runner: Any, web_ui: Any, choice: Choice) -> None:
+    """Attach Swarmscope to Locust; ends the process with a clear message when the run could not be observed."""
+    runners.WORKER_REPORT_INTERVAL = report_interval(1)
+    runners.CPU_MONITOR_INTERVAL = CPU_SECONDS
+    counters = ExporterCounters()
+    if isinstance(runner, runners.WorkerRunner):
+        recorder, in_flight, lag = _counting(environment, choice.system, counters)
+        WorkerSide(recorder, in_flight, lag, counters).attach(environment, runner)
+        return
+    try:
+        _observe(environment, runner, web_ui, choice, counters)
+    except SwarmscopeError as error:
+        sys.stderr.write(f"{error}\n")
+        if isinstance(runner, runners.MasterRunner):
+            runner.quit()  # else the workers would wait for this master for a minute
+        sys.exit(error.exit_code)
+
+
+def _observe(environment: Any, runner: Any, web_ui: Any, choice: Choice, counters: ExporterCounters) -> None:
+    options = environment.parsed_options
+    system = choice.system
+    headless = web_ui is None
+    if headless and environment.host:
+        check_service(environment.host, system.health)
+    profile_choice = ProfileChoice(system, choice.profile, environment)
+    profile_choice.apply(choice.profile)
+    if web_ui is not None:
+        profile_choice.follow_web_ui(web_ui)
+    source: LocalSource | WorkersSource
+    if isinstance(runner, runners.MasterRunner):
+        settle = environment.stop_timeout + 2 * runners.WORKER_REPORT_INTERVAL + 3
+        source = WorkersSource(runner, counters, len(fine_bounds(system.latency_limits)), settle)
+        environment.events.worker_report.add_listener(source.on_worker_report)
+        environment.events.worker_connect.add_listener(
+            lambda **_: setattr(
+                options, "swarmscope_report_interval", report_interval(len(runner.clients) + 1)
+            )
+        )
+    else:
+        source = LocalSource(runner, *_counting(environment, system, counters))
+    locust_counts = LocustCounts(environment, distributed=isinstance(source, WorkersSource))
+
+    def prepare() -> RunLife:
+        profile = profile_choice.profile
+        run = options.run_id or time.strftime(f"{system.name}-{profile.name}-%Y%m%d-%H%M%S")
+        options.run_id = ""  # only the first run of a process can have the name that was given
+        labels = RunLabels(
+            run, choice.environment_label, options.test_version, options.description, environment.host or ""
+        )
+        planned = planned_seconds(profile, None if getattr(options, "iterations", 0) else options.run_time)
+        return RunLife(labels, system, profile, runner, source, locust_counts, planned)
+
+    server = ExporterServer(
+        options.exporter_host,
+        options.exporter_port,
+        views=lambda: observer.views(),  # noqa: PLW0108  # the observer is made after its page
+        counters=counters,
+        on_stop=lambda run, reason, _target: observer.stop_run(run, reason, environment),
+        token=os.environ.get(STOP_TOKEN_VARIABLE, ""),
+    )
+    finisher = Finisher(environment, options.prometheus_url, Path(options.reports_dir), headless)
+    observer = Observer(
+        prepare, server, finisher, counters, headless, profile_choice.stage_phase, FINAL_SCRAPE_SECONDS
+    )
+    server.start()
+    observer.attach(environment)
+    if headless and options.prometheus_url:
+        # The first requests are exact in rates only when Prometheus has seen their series at zero.
+        server.wait_for_first_scrape(FIRST_SCRAPE_SECONDS)
+
+
+def _counting(
+    environment: Any, system: System, counters: ExporterCounters
+) -> tuple[Recorder, Any, EventLoopLag]:
+    known = [RequestKey(*split(t.request)) for t in system.targets if t.request and is_literal(t.request)]
+    recorder = Recorder(fine_bounds(system.latency_limits), known, counters=counters)
+    in_flight = track_http_clients(recorder.count_unfinished)
+    environment.events.request.add_listener(recorder.on_request)
+    lag = EventLoopLag()
+    lag.start()
+    return recorder, in_flight, lag
