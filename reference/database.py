@@ -1,0 +1,128 @@
+"""Where a reference service keeps its state: one interface over SQLite (the default) and PostgreSQL.
+
+SQL is written once, in the dialect both read, with `?` for parameters. `fetch` reads, `write` changes and has been
+committed when it returns; both may return rows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Protocol
+
+from reference.server_metrics import DATABASE_BOUNDS, Counter, Durations, Gauge, ServerMetrics
+
+Row = tuple[Any, ...]
+Parameters = Sequence[Any]
+
+
+class DatabaseError(Exception):
+    """The database cannot do what was asked: it is away, full, or busy. Callers answer 503."""
+
+
+class Backend(Protocol):
+    """What SQLite and PostgreSQL each do in their own way."""
+
+    kind: str
+    """`sqlite` or `postgresql`, for people."""
+
+    async def open(self, schema: Sequence[str]) -> None:
+        """Connect, and run the statements that create what is missing."""
+
+    async def fetch(self, sql: str, parameters: Parameters) -> list[Row]:
+        """Rows of a query, committed ones only."""
+
+    async def write(self, sql: str, parameters: Parameters) -> list[Row]:
+        """Change something; committed on return. Rows of a RETURNING clause."""
+
+    async def close(self) -> None:
+        """Finish what is under way and disconnect."""
+
+    def connections(self) -> dict[str, int]:
+        """Connections by state (`idle`, `in_use`)."""
+
+
+class Database:
+    """A backend with its operations named and timed, and held up by slow_query faults."""
+
+    def __init__(self, backend: Backend, hold_up: Callable[[], float] = lambda: 0.0) -> None:
+        self._backend = backend
+        self._hold_up = hold_up
+        self.durations = Durations(
+            "db_client_operation_duration_seconds",
+            "Time of a database operation, waiting for a connection and for the commit included.",
+            ("operation",),
+            DATABASE_BOUNDS,
+        )
+        self.errors = Counter(
+            "db_client_errors_total",
+            "Database operations that failed; each was answered with 503.",
+            ("operation",),
+        )
+
+    @property
+    def kind(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._backend.kind
+
+    def register(self, metrics: ServerMetrics) -> None:
+        """Publish the durations and connections."""
+        connections = Gauge(
+            "db_client_connection_count",
+            "Database connections by state.",
+            ("state",),
+            lambda: {(state,): float(count) for state, count in self._backend.connections().items()},
+        )
+        metrics.register(self.durations, self.errors, connections)
+
+    async def open(self, schema: Sequence[str]) -> None:
+        """Connect, and run the statements that create what is missing."""
+        await self._backend.open(schema)
+
+    async def close(self) -> None:
+        """Finish what is under way and disconnect."""
+        await self._backend.close()
+
+    async def fetch(self, operation: str, sql: str, *parameters: Any) -> list[Row]:
+        """Rows of a query; `operation` names it in the metrics."""
+        return await self._timed(operation, self._backend.fetch, sql, parameters)
+
+    async def write(self, operation: str, sql: str, *parameters: Any) -> list[Row]:
+        """Change something; committed on return. Rows of a RETURNING clause."""
+        return await self._timed(operation, self._backend.write, sql, parameters)
+
+    async def _timed(
+        self,
+        operation: str,
+        run: Callable[[str, Parameters], Awaitable[list[Row]]],
+        sql: str,
+        parameters: Parameters,
+    ) -> list[Row]:
+        started = perf_counter()
+        try:
+            if (delay := self._hold_up()) > 0:
+                await asyncio.sleep(delay)
+            return await run(sql, parameters)
+        except DatabaseError:
+            self.errors.add(operation)
+            raise
+        finally:
+            self.durations.observe(perf_counter() - started, operation)
+
+
+def open_backend(where: str) -> Backend:
+    """The backend for a file path, `sqlite:///path`, or `postgresql://user@host/name` (what DATABASE_URL holds)."""
+    if where.startswith(("postgresql://", "postgres://")):
+        from reference.postgresql import PostgreSQL  # noqa: PLC0415  # SQLite needs no driver
+
+        return PostgreSQL(where)
+    from reference.sqlite import SQLite  # noqa: PLC0415
+
+    if "://" in where and not where.startswith("sqlite:///"):
+        scheme = where.partition("://")[0]
+        raise DatabaseError(
+            f"unknown kind of database {scheme!r}: expected a file, sqlite:/// or postgresql://"
+        )
+    return SQLite(Path(where.removeprefix("sqlite:///")))

@@ -1,0 +1,158 @@
+"""Carries faults out: a pure ASGI layer around a service, and the /faults path that switches them.
+
+Without an active fault the layer costs one attribute read per request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+from collections import deque
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from reference.faults import CONTROL, Fault, FaultBoard, FaultError, Kind, describe, parse_faults
+from reference.server_metrics import Counter, Gauge, RouteNames, ServerMetrics
+
+MOST_BUFFERED = 1 << 20
+"""Bytes of a body that a hung request reads ahead (to notice that the client left) before it leaves it unread."""
+
+
+class FaultInjection:
+    """Holds the board, wakes hung requests when it changes, and counts what it did."""
+
+    def __init__(self, board: FaultBoard) -> None:
+        self.board = board
+        self._changed = asyncio.Event()
+        board.on_change = self._wake
+        self.injected = Counter(
+            "reference_faults_injected_total",
+            "Requests that a commanded fault hit, by kind.",
+            ("kind",),
+            [(kind,) for kind in Kind],
+        )
+
+    def register(self, metrics: ServerMetrics) -> None:
+        """Publish what is injected and what is active."""
+        active = Gauge(
+            "reference_faults_active", "Commanded faults that are active, by kind.", ("kind",), self._active
+        )
+        metrics.register(self.injected, active)
+
+    def _active(self) -> dict[tuple[str, ...], float]:
+        counts: dict[tuple[str, ...], float] = {(kind.value,): 0.0 for kind in Kind}
+        for fault, _ in self.board.active():
+            counts[(fault.kind.value,)] += 1
+        return counts
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def middleware(self, app: ASGIApp, routes: RouteNames) -> ASGIApp:
+        """The ASGI layer; sits inside the metrics', so that its delays are measured."""
+        board = self.board
+
+        async def faulty(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http" or not board.active():
+                await app(scope, receive, send)
+                return
+            decision = board.decide(scope["method"], routes.find(scope["path"]))
+            for kind in decision.kinds:
+                self.injected.add(kind)
+            if decision.hang is not None:
+                held = _HeldRequest(receive)
+                if not await self._outlast(decision.hang, held):
+                    return
+                receive = held.replay
+            if decision.delay_seconds:
+                await asyncio.sleep(decision.delay_seconds)
+            if decision.error is not None:
+                answer = JSONResponse(
+                    {"code": "injected_fault", "detail": "A commanded fault."}, decision.error.status
+                )
+                await answer(scope, receive, send)
+            else:
+                await app(scope, receive, send)
+
+        return faulty
+
+    async def _outlast(self, fault: Fault, held: _HeldRequest) -> bool:
+        """Wait until the fault has ended; False when the client left before that."""
+        gone = asyncio.ensure_future(held.client_gone())
+        try:
+            while (left := self.board.seconds_left(fault)) != 0.0:
+                changed = asyncio.ensure_future(self._changed.wait())
+                # A body too long to look past ends the watch without an answer: then only the fault is awaited.
+                watched = {changed} if gone.done() else {changed, gone}
+                await asyncio.wait(watched, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+                changed.cancel()
+                if gone.done() and gone.result():
+                    return False
+            return True
+        finally:
+            gone.cancel()
+
+    def routes(self) -> list[Route]:
+        """GET, PUT and DELETE /faults."""
+        return [Route(CONTROL, self._control, methods=["GET", "PUT", "DELETE"])]
+
+    async def _control(self, request: Request) -> Response:
+        if not _is_loopback(request):
+            return JSONResponse(
+                {"code": "forbidden", "detail": "Faults are switched from this machine only."}, 403
+            )
+        if request.method == "PUT":
+            try:
+                self.board.put(parse_faults(json.loads(await request.body())))
+            except FaultError as error:
+                return JSONResponse({"code": "invalid", "problems": list(error.problems)}, 422)
+            except (ValueError, RecursionError) as error:
+                return JSONResponse({"code": "not_json", "detail": f"Not JSON: {error}"}, 400)
+        elif request.method == "DELETE":
+            self.board.clear()
+        return JSONResponse([describe(fault, left) for fault, left in self.board.active()])
+
+
+class _HeldRequest:
+    """Reads a request's messages ahead while it hangs, so that a client that leaves is noticed, and replays them."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._messages: deque[Message] = deque()
+
+    async def client_gone(self) -> bool:
+        """True once the client has left; False when the body is too long to look past."""
+        size = 0
+        while size <= MOST_BUFFERED:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                return True
+            self._messages.append(message)
+            size += len(message.get("body", b""))
+        return False
+
+    async def replay(self) -> Message:
+        """What was read ahead, then the rest."""
+        return self._messages.popleft() if self._messages else await self._receive()
+
+
+def _is_loopback(request: Request) -> bool:
+    try:
+        return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+
+
+def faults_from_json(text: str) -> list[Fault]:
+    """Faults from the command line; raises FaultError with every problem."""
+    try:
+        document: Any = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FaultError([f"not JSON: {error}"]) from None
+    return parse_faults(document)

@@ -1,0 +1,149 @@
+"""PostgreSQL behind the Database interface: a few autocommitting connections that requests borrow in turn.
+
+psycopg's own pool is a package of its own; what is needed of one here is a queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import lru_cache
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
+
+from reference.database import DatabaseError, Parameters, Row
+
+CONNECTIONS = 8
+"""Enough to keep one loop busy: more only queue inside the server instead of here."""
+CONNECT_TIMEOUT_SECONDS = 5
+BORROW_TIMEOUT_SECONDS = 10
+PREPARE_AFTER = 2
+
+
+@lru_cache(maxsize=512)
+def psycopg_sql(sql: str) -> str:
+    """`?` parameters as psycopg's `%s`; no statement of the services holds either character in a literal."""
+    return sql.replace("%", "%%").replace("?", "%s")
+
+
+class PostgreSQL:
+    """A fixed number of connections, opened on first use and again after they broke."""
+
+    kind = "postgresql"
+
+    def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
+        self._url = url
+        self._size = connections
+        self._free: asyncio.LifoQueue[AsyncConnection | None] = asyncio.LifoQueue()
+        self._open = 0
+        self._borrowed = 0
+        self._closing = False
+
+    def __repr__(self) -> str:
+        return f"PostgreSQL({self.where})"
+
+    @property
+    def where(self) -> str:
+        """Host and database name, without user and password."""
+        try:
+            parts = conninfo_to_dict(self._url)
+        except psycopg.Error:
+            return "an address that cannot be read"
+        return (
+            f"{parts.get('dbname', '')} at {parts.get('host', 'the local socket')}:{parts.get('port', 5432)}"
+        )
+
+    async def open(self, schema: Sequence[str]) -> None:
+        """Connect once, so that a wrong address is known at the start, and create what is missing."""
+        for _ in range(self._size):
+            self._free.put_nowait(None)
+        connection = await self._borrow()
+        try:
+            async with connection.transaction():
+                # Two services that start at once must not both create: the lock is dropped with the transaction.
+                await connection.execute("SELECT pg_advisory_xact_lock(7003646)")
+                for statement in schema:
+                    await connection.execute(statement.encode())
+        except psycopg.Error as error:
+            raise DatabaseError(f"cannot create the tables in {self.where}: {_words(error)}") from error
+        finally:
+            await self._give_back(connection)
+
+    async def fetch(self, sql: str, parameters: Parameters) -> list[Row]:
+        """Rows of a query."""
+        connection = await self._borrow()
+        try:
+            cursor = await connection.execute(psycopg_sql(sql).encode(), parameters)
+            return await cursor.fetchall() if cursor.description is not None else []
+        except psycopg.Error as error:
+            raise DatabaseError(_words(error)) from error
+        finally:
+            await self._give_back(connection)
+
+    write = fetch
+    """Each statement is its own transaction."""
+
+    async def close(self) -> None:
+        """Close the connections that are free; borrowed ones close when they are given back."""
+        self._closing = True
+        while not self._free.empty():
+            connection = self._free.get_nowait()
+            if connection is not None:
+                self._open -= 1
+                with suppress(psycopg.Error):
+                    await connection.close()
+
+    def connections(self) -> dict[str, int]:
+        """Connections that are open, by whether a request has borrowed them."""
+        return {"idle": self._open - self._borrowed, "in_use": self._borrowed}
+
+    async def _borrow(self) -> AsyncConnection:
+        if self._free.empty():
+            try:
+                connection = await asyncio.wait_for(self._free.get(), BORROW_TIMEOUT_SECONDS)
+            except TimeoutError:
+                raise DatabaseError(f"no free connection within {BORROW_TIMEOUT_SECONDS} s") from None
+        else:
+            connection = self._free.get_nowait()
+        try:
+            if connection is None:
+                connection = await self._connect()
+        except BaseException:
+            self._free.put_nowait(None)
+            raise
+        self._borrowed += 1
+        return connection
+
+    async def _connect(self) -> AsyncConnection:
+        try:
+            connection = await AsyncConnection.connect(
+                self._url,
+                autocommit=True,
+                connect_timeout=CONNECT_TIMEOUT_SECONDS,
+                prepare_threshold=PREPARE_AFTER,
+            )
+        except psycopg.Error as error:
+            # The driver's message names user and host, never the password; ours names less.
+            raise DatabaseError(f"cannot connect to {self.where}: {_words(error)}") from error
+        self._open += 1
+        return connection
+
+    async def _give_back(self, connection: AsyncConnection) -> None:
+        self._borrowed -= 1
+        # A cancelled request can leave its statement under way: such a connection is not lent again.
+        usable = not connection.closed and connection.info.transaction_status is TransactionStatus.IDLE
+        if usable and not self._closing:
+            self._free.put_nowait(connection)
+            return
+        self._open -= 1
+        self._free.put_nowait(None)
+        with suppress(psycopg.Error):
+            await connection.close()
+
+
+def _words(error: psycopg.Error) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,197 @@
+"""Puts a reference service together (metrics around faults around routes), and serves it from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import random
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from reference.database import Database, DatabaseError, open_backend
+from reference.fault_injection import FaultInjection, faults_from_json
+from reference.faults import FaultBoard, FaultError
+from reference.server_metrics import RouteNames, ServerMetrics
+from swarmscope.errors import ExitCode
+
+GRACE_SECONDS = 2
+"""What unanswered requests get when the service is told to stop; a hung one is cut off after it."""
+KEEP_ALIVE_SECONDS = 75
+"""Longer than any user of a scenario rests: a connection that the server closes just as it is used is a failure."""
+
+
+class Service:
+    """The parts that every reference service is made of; a system adds its routes."""
+
+    def __init__(self, name: str, title: str, database: str) -> None:
+        self.name, self.title = name, title
+        self.board = FaultBoard(time.monotonic, random.Random())
+        self.faults = FaultInjection(self.board)
+        self.metrics = ServerMetrics()
+        self.database = Database(open_backend(database), hold_up=self.board.query_delay)
+        self.faults.register(self.metrics)
+        self.database.register(self.metrics)
+
+    @property
+    def notice(self) -> str:
+        """What the service says of itself."""
+        return f"{self.title}: a reference service of Swarmscope for trying load tests out, not the real service."
+
+    def application(
+        self,
+        routes: Sequence[Route],
+        openapi: Mapping[str, Any],
+        statuses: Mapping[str, Sequence[int]],
+        open_state: Callable[[], Awaitable[None]],
+        *,
+        faults_may_be_switched: bool = False,
+    ) -> ASGIApp:
+        """The ASGI application; `statuses` are the successful ones of each path, where they are not 200."""
+
+        @asynccontextmanager
+        async def lifespan(_: Starlette) -> AsyncIterator[None]:
+            await open_state()
+            yield
+            # Requests that hang must not keep the process: they go on and find the service stopping.
+            self.board.clear()
+            await self.database.close()
+
+        async def describe(_: Request) -> Response:
+            return JSONResponse({"service": self.name, "reference": True, "notice": self.notice})
+
+        async def document(_: Request) -> Response:
+            return JSONResponse(openapi)
+
+        async def health(_: Request) -> Response:
+            await self.database.fetch("health", "SELECT 1")
+            return JSONResponse({"status": "ok", "database": self.database.kind})
+
+        every = [
+            Route("/", describe),
+            Route("/health", health),
+            Route("/metrics", self.metrics.page),
+            Route("/openapi.json", document),
+            *(self.faults.routes() if faults_may_be_switched else []),
+            *routes,
+        ]
+        names = RouteNames(every)
+        self.metrics.declare(every, statuses)
+        app = Starlette(
+            routes=every,
+            lifespan=lifespan,
+            exception_handlers={HTTPException: _http_error, DatabaseError: _unavailable},
+        )
+        app.router.redirect_slashes = False
+        return self.metrics.middleware(self.faults.middleware(app, names), names)
+
+
+async def _http_error(_: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "error")
+    return JSONResponse({"code": code, "detail": error.detail}, error.status_code, headers=error.headers)
+
+
+async def _unavailable(_: Request, error: Exception) -> Response:
+    print(f"database: {error}", file=sys.stderr, flush=True)
+    return JSONResponse({"code": "unavailable", "detail": "The database did not answer."}, 503)
+
+
+def add_service_options(parser: argparse.ArgumentParser, name: str, port: int = 8000) -> None:
+    """The options that every reference service takes."""
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=port, help="port to listen on (default: %(default)s)")
+    add_database_option(parser, name)
+    parser.add_argument(
+        "--empty", action="store_true", help="forget the data of earlier runs (keys are kept)"
+    )
+    parser.add_argument(
+        "--faults", action="store_true", help="let PUT /faults, from this machine, break the service"
+    )
+    parser.add_argument(
+        "--fault", metavar="JSON", default="", help="faults that are active from the first request (see docs)"
+    )
+
+
+def add_database_option(parser: argparse.ArgumentParser, name: str, *, default: bool = True) -> None:
+    """--database, with DATABASE_URL as its default; a subcommand repeats the option without the default."""
+    chosen = os.environ.get("DATABASE_URL") or f".swarmscope/{name}.sqlite3"
+    parser.add_argument(
+        "--database",
+        default=chosen if default else argparse.SUPPRESS,
+        # Not %(default)s: DATABASE_URL may hold a password.
+        help=f"SQLite file or postgresql:// address (default: $DATABASE_URL, else .swarmscope/{name}.sqlite3)",
+    )
+
+
+def command_faults(service: Service, text: str) -> None:
+    """Activate the faults of --fault, or leave with a message."""
+    if not text:
+        return
+    try:
+        service.board.put(faults_from_json(text))
+    except FaultError as error:
+        for problem in error.problems:
+            print(f"--fault: {problem}", file=sys.stderr)
+        raise SystemExit(ExitCode.BAD_CONFIGURATION) from None
+
+
+def serve(service: Service, app: ASGIApp, host: str, port: int) -> int:
+    """Serve until told to stop; returns the exit code."""
+    try:
+        listener = _listen(host, port)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            print(f"Port {port} is in use; choose another with --port.", file=sys.stderr)
+            return ExitCode.PORT_TAKEN
+        print(f"Cannot listen on {host}:{port}: {error.strerror or error}", file=sys.stderr)
+        return ExitCode.BAD_CONFIGURATION
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        loop="asyncio",
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        backlog=4096,
+    )
+    server = uvicorn.Server(config)
+    shown = f"[{host}]" if ":" in host else host
+    print(f"{service.notice}", f"http://{shown}:{listener.getsockname()[1]}", sep="\n", flush=True)
+    with listener:
+        try:
+            server.run(sockets=[listener])
+        except KeyboardInterrupt:
+            return ExitCode.PASS
+    return ExitCode.PASS if server.started else ExitCode.COMPONENT_FAILED
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.set_inheritable(False)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
