@@ -19,8 +19,8 @@ from swarmscope.settings import Settings
 PREFIX = "SWARMSCOPE_"
 SOURCE = "environment"
 
-OTHER_OWNERS = ("SWARMSCOPE_ALERT_", "SWARMSCOPE_AWS_", "SWARMSCOPE_TEST_")
-"""Variables that other parts read and check by themselves: notification receivers, CloudWatch, our own tests."""
+OTHER_OWNERS = ("SWARMSCOPE_PROMETHEUS_URL", "SWARMSCOPE_STOP_TOKEN")
+"""Variables that are not settings of the local stack: an option of Locust, and the secret that stops a run."""
 
 _NAMES = {PREFIX + field.name.upper(): field.name for field in fields(Settings)}
 _DURATION = re.compile(r"[1-9][0-9]*(h|d|w|y)")
@@ -35,7 +35,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     problems: list[Problem] = []
     values: dict[str, str | int] = {}
     for variable in sorted(environ):
-        if not variable.startswith(PREFIX) or variable.startswith(OTHER_OWNERS):
+        if not variable.startswith(PREFIX) or variable in OTHER_OWNERS:
             continue
         if variable not in _NAMES:
             problems.append(_unknown(variable))
