@@ -1,0 +1,194 @@
+"""Counts every request of one load generator exactly: Locust's `request` listener. No I/O.
+
+The listener runs in the user's own greenlet, between two of its requests, so it does as little as it can: it
+appends six values to a flat list. They are counted ("folded") 256 requests at a time, or when somebody looks,
+by a loop that then runs with warm caches. Nothing here yields, so within one gevent process it is atomic.
+"""
+
+from __future__ import annotations
+
+import logging
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+
+from exporters.bounded import OTHER_REQUEST, BoundedLabel, BoundedRequests
+from exporters.fingerprint import fingerprint
+from exporters.run_view import ExporterCounters
+from swarmscope.measurements import RequestCounts, RequestKey
+from swarmscope.names import NO_STATUS, OTHER, Outcome
+
+_logger = logging.getLogger(__name__)
+_FIELDS = 6
+_BATCH = 256 * _FIELDS
+"""Values waiting at which they are counted: about 0.2 ms of work at once."""
+_MAX_STATUSES = 100
+
+
+class Recorder:
+    """Exact counters per request since the run began; totals equal Locust's own, request for request."""
+
+    def __init__(
+        self,
+        bounds: Sequence[Decimal],
+        known: Iterable[RequestKey] = (),
+        max_names: int = 5000,
+        max_errors: int = 50,
+        counters: ExporterCounters | None = None,
+    ) -> None:
+        """Count on these bucket bounds (seconds, ascending, without +Inf).
+
+        `known` requests exist at 0 before they are sent and always have room; other requests beyond `max_names`,
+        and fingerprints of errors beyond `max_errors`, are counted as `other`.
+        """
+        self.bounds = tuple(bounds)
+        self.exporter = ExporterCounters() if counters is None else counters
+        # Locust measures in float milliseconds. float() gives the nearest float, which is also what the same
+        # number written in code is: a time exactly at a bound compares equal to it and is counted under it.
+        self._bounds_ms = [float(bound * 1000) for bound in self.bounds]
+        self._requests = BoundedRequests(max_names, known)
+        self._errors = BoundedLabel(max_errors)
+        self._statuses = BoundedLabel(_MAX_STATUSES)
+        self._waiting: list[Any] = []
+        self.start_run()
+
+    def start_run(self) -> None:
+        """Zero everything, as Locust does when a run starts. Mappings handed out before keep the old run's values.
+
+        A request begun before and finished after is counted in the new run, because Locust counts it there too.
+        """
+        self._waiting.clear()
+        self._requests.clear()
+        self._errors.clear()
+        self._statuses.clear()
+        self._counts: dict[RequestKey, RequestCounts] = {key: self._zero() for key in self._requests.known}
+        self._view: Mapping[RequestKey, RequestCounts] = MappingProxyType(self._counts)
+        # As sent → as counted, only for what was accepted, so that these stay as bounded as the labels.
+        self._found: dict[tuple[object, object], RequestCounts] = {}
+        self._outcomes: dict[tuple[bool, object], tuple[str, str]] = {}
+
+    def on_request(  # noqa: PLR0917  # called with keywords, see below
+        self,
+        request_type: str,
+        name: str,
+        response_time: float | None,
+        response_length: int | None = 0,
+        exception: object = None,
+        response: object = None,
+        **_: object,
+    ) -> None:
+        """Locust's `request` listener (response_time in milliseconds); never raises.
+
+        The parameters are spelled out because Locust fires with keyword arguments: reading them from a dict
+        would cost more. Exceptions and responses are not kept: they would keep every frame and body alive.
+        """
+        try:
+            waiting = self._waiting
+            waiting += (
+                request_type,
+                name,
+                response_time,
+                response_length,
+                fingerprint(exception) if exception else None,
+                # Never `if response`: a requests.Response with a 4xx or 5xx status is false.
+                getattr(response, "status_code", None),
+            )
+            if len(waiting) >= _BATCH:
+                self._fold()
+        except Exception:
+            # A client's own exception or response class may raise when read; the request finished all the same.
+            self._failed()
+            label = type(exception).__name__ if exception is not None else None
+            self._waiting += (request_type, name, response_time, response_length, label, None)
+
+    def count_unfinished(self, key: RequestKey) -> None:
+        """Count a request that was cut off before an answer came."""
+        key = self.accept(key)
+        counts = self._counts.get(key)
+        if counts is None:
+            counts = self._counts[key] = self._zero()
+        counts.unfinished += 1
+
+    def accept(self, key: RequestKey) -> RequestKey:
+        """The key that this request is counted under: itself, or `other` when there is no more room."""
+        return self._requests.accept(key)
+
+    @property
+    def counts(self) -> Mapping[RequestKey, RequestCounts]:
+        """The live counters of the run, read-only; valid until something else runs."""
+        self._fold()
+        return self._view
+
+    def snapshot(self) -> dict[RequestKey, RequestCounts]:
+        """A copy of all counters at this moment."""
+        return {key: counts.copy() for key, counts in self.counts.items()}
+
+    def _fold(self) -> None:
+        waiting = self._waiting
+        if not waiting:
+            return
+        values = iter(waiting.copy())
+        waiting.clear()
+        bounds_ms, found, outcomes = self._bounds_ms, self._found, self._outcomes
+        for method, name, milliseconds, length, error, status in _records(values):
+            try:
+                counts = found.get((method, name)) or self._find(method, name)
+                outcome = outcomes.get((error is None, status)) or self._outcome(error is None, status)
+                # Everything that can raise for a strange value comes first, so that a request is counted wholly.
+                size = length if length and length > 0 else 0
+                if milliseconds is not None and milliseconds >= 0.0:
+                    seconds = milliseconds / 1000
+                    total = counts.duration_sum + seconds
+                    counts.buckets[bisect_left(bounds_ms, milliseconds)] += 1
+                    counts.duration_sum = total
+                    if seconds > counts.duration_max:  # noqa: PLR1730  # max() is a call, 60 ns per request
+                        counts.duration_max = seconds
+                by_outcome = counts.outcomes
+                by_outcome[outcome] = by_outcome.get(outcome, 0) + 1
+                counts.response_bytes += size
+                if error is not None:
+                    label = self._errors.accept(error)
+                    if label is OTHER:
+                        self.exporter.label_overflow["error"] += 1
+                    counts.errors[label] = counts.errors.get(label, 0) + 1
+            except Exception:
+                self._failed()
+
+    def _find(self, method: object, name: object) -> RequestCounts:
+        """The counters of a request that was sent as these; remembers it if there is room."""
+        wanted = RequestKey(str(method), str(name))
+        key = self.accept(wanted)
+        counts = self._counts.get(key)
+        if counts is None:
+            counts = self._counts[key] = self._zero()
+        if key is OTHER_REQUEST and wanted != OTHER_REQUEST:
+            self.exporter.label_overflow["name"] += 1
+        else:
+            self._found[method, name] = counts
+        return counts
+
+    def _outcome(self, success: bool, status: object) -> tuple[str, str]:
+        # Locust's clients say 0 where no answer came.
+        wanted = str(status)[:20] if status else NO_STATUS
+        label = self._statuses.accept(wanted)
+        outcome = (str(Outcome.SUCCESS if success else Outcome.FAILURE), label)
+        if label is OTHER and wanted != OTHER:
+            self.exporter.label_overflow["status"] += 1
+        else:
+            self._outcomes[success, status] = outcome
+        return outcome
+
+    def _zero(self) -> RequestCounts:
+        return RequestCounts([0] * (len(self.bounds) + 1))
+
+    def _failed(self) -> None:
+        self.exporter.listener_errors += 1
+        if self.exporter.listener_errors == 1:
+            _logger.exception("a request was not counted as sent; further such errors are only counted")
+
+
+def _records(values: Iterator[Any]) -> Iterator[tuple[Any, ...]]:
+    """The flat list six values at a time (zip over one iterator reuses its tuple)."""
+    return zip(*(values,) * _FIELDS, strict=True)
