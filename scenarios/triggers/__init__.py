@@ -1,0 +1,1 @@
+"""Load scenario of the Triggers API: users, targets, load profiles and environments."""
