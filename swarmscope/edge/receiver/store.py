@@ -93,10 +93,8 @@ class NotificationStore:
             for line in file:
                 try:
                     record = json.loads(line)
-                    known = (
-                        isinstance(record, dict) and isinstance(record["id"], int) and line.endswith(b"\n")
-                    )
-                except (ValueError, KeyError):
+                    known = isinstance(record, dict) and record.keys() >= _FIELDS and line.endswith(b"\n")
+                except ValueError:
                     known = False
                 if known:
                     self._remember(record, len(line))
