@@ -17,6 +17,7 @@ import gevent
 from exporters.ended_run import EndedRun
 from exporters.run_life import RunLife
 from exporters.run_view import ExporterCounters, RunView
+from exporters.stop_request import StopAnswer
 from swarmscope.errors import ExitCode
 from swarmscope.verdict import Judgement, Verdict
 
@@ -134,16 +135,16 @@ class Observer:
             environment.process_exit_code = int(self.exit_code)
 
     def stop_run(self, run: str, reason: str, environment: Any) -> str:
-        """Stop a run because one of its targets says so: `accepted`, `unknown` or `stopping`."""
+        """Stop a run because one of its targets says so; answers with a value of StopAnswer."""
         life = self.current
         if run != life.labels.run:
-            return "unknown"
+            return StopAnswer.UNKNOWN_RUN
         if not life.active or life.aborted_by:
-            return "stopping"
+            return StopAnswer.NOT_RUNNING
         life.aborted_by = reason
         logger.warning("run %s is stopped: %s", run, reason)
         gevent.spawn(environment.runner.quit if self.headless else environment.runner.stop)
-        return "accepted"
+        return StopAnswer.STOPPING
 
     def _note_interruption(self) -> None:
         life = self.current

@@ -144,6 +144,7 @@ class RunLife:
         """The load is being stopped: the judged window's rate ends here, unanswered requests get their time."""
         if self.stopped is None:
             self.stopped = time.time()
+            self.source.stopping()
             self.source.mark(STOP_MARK)
             self._note(self._phases.stopping(self.stopped))
 

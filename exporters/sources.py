@@ -6,7 +6,7 @@ Both answer the same questions, so that the run's life does not care how the loa
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import gevent
@@ -33,6 +33,9 @@ class CounterSource(Protocol):
 
     def begin(self, run: str) -> None:
         """A new run starts: count from zero."""
+
+    def stopping(self) -> None:
+        """The load is about to be stopped: what is cut off from now on is kept for the report."""
 
     def counts(self) -> Snapshot:
         """The live counters of all generators together; read only."""
@@ -76,6 +79,11 @@ class LocalSource:
         """Count from zero."""
         self._marks.clear()
         self._recorder.start_run()
+        self._in_flight.start_run()
+
+    def stopping(self) -> None:
+        """Keep what is cut off from now on."""
+        self._in_flight.stopping()
 
     def counts(self) -> Snapshot:
         """The recorder's live counters."""
@@ -99,7 +107,7 @@ class LocalSource:
 
     def pending(self) -> Sequence[PendingRequest]:
         """Requests that were cut off unanswered."""
-        return self._in_flight.cut_off
+        return tuple(self._in_flight.cut_off)
 
     def generators(self) -> Sequence[GeneratorView]:
         """This process."""
@@ -125,18 +133,31 @@ class LocalSource:
 class WorkersSource:
     """A Locust master: the counters are what its workers reported."""
 
-    def __init__(self, runner: Any, counters: ExporterCounters, bounds: int, settle_seconds: float) -> None:
+    def __init__(
+        self,
+        runner: Any,
+        counters: ExporterCounters,
+        bounds: int,
+        known: Iterable[RequestKey],
+        settle_seconds: float,
+    ) -> None:
+        """`bounds` is the number of recorded bucket bounds; `known` requests exist at 0 from the start."""
         self._runner = runner
         self._counters = counters
         self._bounds = bounds
-        self._merger = ReportMerger("", bounds)
+        self._known = tuple(known)
+        self._merger = ReportMerger("", bounds, self._known)
         self._settle_seconds = settle_seconds
         self._stopping = False
 
     def begin(self, run: str) -> None:
         """Forget the previous run's workers; reports of other runs are refused from here on."""
-        self._merger = ReportMerger(run, self._bounds)
+        self._merger = ReportMerger(run, self._bounds, self._known)
         self._stopping = False
+
+    def stopping(self) -> None:
+        """Workers come and go while they stop; each keeps for itself what it cuts off."""
+        self._stopping = True
 
     def on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
         """Locust's `worker_report` event: merge what the worker counted."""
@@ -215,7 +236,6 @@ class WorkersSource:
         Locust's master leaves half a second for this when it quits, less than one worker report and far less
         than the time that unanswered requests are given: 30 % of a short run would be missing.
         """
-        self._stopping = True
         self._runner.send_message(STOP_MESSAGE, {})
         deadline = time.monotonic() + self._settle_seconds
         while time.monotonic() < deadline and self._missing(validity):

@@ -35,12 +35,14 @@ class WorkerSide:
         self, recorder: Recorder, in_flight: InFlight, lag: EventLoopLag, counters: ExporterCounters
     ) -> None:
         self._recorder = recorder
+        self._in_flight = in_flight
         self._counters = counters
         self._writer = ReportWriter(recorder, in_flight, lag)
 
     def attach(self, environment: Any, runner: Any) -> None:
         """Listen to Locust's events and the master's messages."""
         environment.events.test_start.add_listener(self._on_test_start)
+        environment.events.test_stopping.add_listener(lambda **_: self._in_flight.stopping())
         environment.events.report_to_master.add_listener(self._on_report)
         environment.events.quitting.add_listener(self._on_quitting)
         runner.register_message(MARK_MESSAGE, self._on_mark, concurrent=True)

@@ -12,7 +12,7 @@ from locust import runners
 
 from exporters.event_loop_lag import EventLoopLag
 from exporters.http_server import ExporterServer
-from exporters.in_flight import track_http_clients
+from exporters.in_flight import InFlight, track_http_clients
 from exporters.locust_counts import LocustCounts
 from exporters.observer import Observer
 from exporters.recorder import Recorder
@@ -68,7 +68,8 @@ def _observe(environment: Any, runner: Any, web_ui: Any, choice: Choice, counter
     source: LocalSource | WorkersSource
     if isinstance(runner, runners.MasterRunner):
         settle = environment.stop_timeout + 2 * runners.WORKER_REPORT_INTERVAL + 3
-        source = WorkersSource(runner, counters, len(fine_bounds(system.latency_limits)), settle)
+        bounds = len(fine_bounds(system.latency_limits))
+        source = WorkersSource(runner, counters, bounds, _known(system), settle)
         environment.events.worker_report.add_listener(source.on_worker_report)
         environment.events.worker_connect.add_listener(
             lambda **_: setattr(
@@ -108,12 +109,16 @@ def _observe(environment: Any, runner: Any, web_ui: Any, choice: Choice, counter
         server.wait_for_first_scrape(FIRST_SCRAPE_SECONDS)
 
 
+def _known(system: System) -> list[RequestKey]:
+    """The requests that the targets name one by one: their series exist before they are first sent."""
+    return [RequestKey(*split(t.request)) for t in system.targets if t.request and is_literal(t.request)]
+
+
 def _counting(
     environment: Any, system: System, counters: ExporterCounters
-) -> tuple[Recorder, Any, EventLoopLag]:
-    known = [RequestKey(*split(t.request)) for t in system.targets if t.request and is_literal(t.request)]
-    recorder = Recorder(fine_bounds(system.latency_limits), known, counters=counters)
-    in_flight = track_http_clients(recorder.count_unfinished)
+) -> tuple[Recorder, InFlight, EventLoopLag]:
+    recorder = Recorder(fine_bounds(system.latency_limits), _known(system), counters=counters)
+    in_flight = track_http_clients(recorder.count_unfinished, recorder.accept)
     environment.events.request.add_listener(recorder.on_request)
     lag = EventLoopLag()
     lag.start()

@@ -1,7 +1,7 @@
 from decimal import Decimal
 
 from exporters.run_view import Waiting
-from exporters.windows import LiveWindow, Segment, counts_between, final_window, outside
+from exporters.windows import LiveWindow, Segment, counts_between, final_window, live_edges
 from swarmscope.measurements import RequestCounts, RequestKey, total
 
 EVENTS = RequestKey("POST", "/events")
@@ -52,7 +52,7 @@ def test_two_segments_leave_out_what_lies_between():
 
 
 def live(segments, now, waiting=None):
-    return LiveWindow(BOUNDS, 1.0, now, outside(segments, now), waiting or {}, 5.0, lambda: None)
+    return LiveWindow(BOUNDS, 1.0, *live_edges(segments, now), waiting or {}, 5.0, lambda: None)
 
 
 def test_the_live_window_agrees_with_the_final_one():
