@@ -202,42 +202,34 @@ def _sns(sns: Sns) -> dict[str, Any]:
 
 
 def _inhibit_rules() -> list[dict[str, Any]]:
-    """Which alert silences which; never an alert that is to stop the run, or it would not be stopped."""
-    slow_or_failing = (*TARGET_BREACHES[:3], AlertName.TARGET_HAS_NO_DATA, AlertName.LOAD_NOT_DELIVERED)
+    """Which alert silences which, within one run; never one that is to stop the run, or it would go on."""
+    of_the_load = (
+        AlertName.LATENCY_TARGET_BREACHED,
+        AlertName.ERROR_RATE_TARGET_BREACHED,
+        AlertName.RATE_TARGET_BREACHED,
+        AlertName.TARGET_MISSED_OVER_RUN,
+        AlertName.TARGET_HAS_NO_DATA,
+    )
+    hung = (AlertName.REQUEST_HUNG, AlertName.NO_REQUEST_FINISHED)
+    generators = (AlertName.WORKER_LOST, AlertName.GENERATOR_OVERLOADED, AlertName.LOAD_NOT_DELIVERED)
     return [
-        # A service that hangs is slow, fails, and gets less load: one cause, one message.
-        _inhibits(
-            (AlertName.REQUEST_HUNG, AlertName.NO_REQUEST_FINISHED),
-            (*slow_or_failing, AlertName.TARGET_MISSED_OVER_RUN),
-            equal=GROUP_LABELS,
-        ),
+        # A service that hangs is slow, fails and gets less load: one cause, one message.
+        _inhibits(hung, of_the_load),
         # The breach that goes on now says more than the sum over the run.
-        _inhibits(TARGET_BREACHES, (AlertName.TARGET_MISSED_OVER_RUN,), equal=(*GROUP_LABELS, "target")),
-        # Without the load's own numbers nothing about the load is known. The exporter's alert knows no run.
-        _inhibits(
-            (AlertName.EXPORTER_NOT_SCRAPED,),
-            (
-                *slow_or_failing,
-                AlertName.NO_REQUEST_FINISHED,
-                AlertName.REQUEST_HUNG,
-                AlertName.WORKER_LOST,
-                AlertName.GENERATOR_OVERLOADED,
-            ),
-            equal=(),
-        ),
+        _inhibits(TARGET_BREACHES, (AlertName.TARGET_MISSED_OVER_RUN,), "target"),
+        # Without Locust's page nothing is known about the load or its generators.
+        _inhibits((AlertName.EXPORTER_NOT_SCRAPED,), (*of_the_load, *hung, *generators)),
         # Without the service's page there is nothing to measure on its side.
-        _inhibits((AlertName.SERVICE_NOT_SCRAPED,), (AlertName.SERVER_MEASUREMENT_MISSING,), equal=()),
+        _inhibits((AlertName.SERVICE_NOT_SCRAPED,), (AlertName.SERVER_MEASUREMENT_MISSING,)),
     ]
 
 
-def _inhibits(
-    sources: Iterable[AlertName], targets: Iterable[AlertName], equal: Iterable[str]
-) -> dict[str, Any]:
-    rule: dict[str, Any] = {
+def _inhibits(sources: Iterable[AlertName], targets: Iterable[AlertName], *equal: str) -> dict[str, Any]:
+    return {
         "source_matchers": [_is_one_of("alertname", sources)],
         "target_matchers": [_is_one_of("alertname", targets), f'{ABORT_LABEL}!="true"'],
+        "equal": [*GROUP_LABELS, *equal],
     }
-    return rule | ({"equal": list(equal)} if equal else {})
 
 
 def _template(name: str) -> str:

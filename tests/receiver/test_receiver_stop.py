@@ -220,8 +220,15 @@ def test_closing_calls_off_what_waits(alert, message):
     assert locust.asked == []
 
 
-@pytest.mark.parametrize(("token", "sent"), [("", None), ("s3cret", "Bearer s3cret")])
-def test_locust_is_asked_in_json_with_the_token(token, sent):
+@pytest.mark.parametrize(
+    ("token", "sent", "said", "words"),
+    [
+        ("", None, b'{"run": "r-1", "answer": "accepted"}\n', "accepted"),
+        ("s3cret", "Bearer s3cret", b'{"error": "a run that is not here"}', "a run that is not here"),
+        ("s3cret", "Bearer s3cret", b"stopping\n", "stopping"),
+    ],
+)
+def test_locust_is_asked_in_json_with_the_token(token, sent, said, words):
     seen = {}
 
     class Exporter(BaseHTTPRequestHandler):
@@ -230,7 +237,7 @@ def test_locust_is_asked_in_json_with_the_token(token, sent):
             seen.update(path=self.path, body=json.loads(body), headers=dict(self.headers))
             self.send_response(202)
             self.end_headers()
-            self.wfile.write(b"stopping\n")
+            self.wfile.write(said)
 
         def log_message(self, *_):
             pass
@@ -240,7 +247,7 @@ def test_locust_is_asked_in_json_with_the_token(token, sent):
         thread.start()
         try:
             post = post_to(f"http://127.0.0.1:{server.server_port}/", token)
-            assert post(StopRequest("r-1", "triggers", "p95", "slow")) == (202, "stopping")
+            assert post(StopRequest("r-1", "triggers", "p95", "slow")) == (202, words)
         finally:
             server.shutdown()
             thread.join()

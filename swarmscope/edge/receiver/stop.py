@@ -77,9 +77,20 @@ def post_to(locust_url: str, token: str = "") -> Post:
             answer = session.post(
                 address, json=body, headers=headers, timeout=TIMEOUT_SECONDS, allow_redirects=False
             )
-        return answer.status_code, answer.text[:200].strip()
+        return answer.status_code, _in_words(answer)
 
     return post
+
+
+def _in_words(answer: requests.Response) -> str:
+    """What Locust said: the exporter answers with JSON that holds `answer` or `error`; others with anything."""
+    try:
+        said = answer.json()
+    except ValueError:
+        said = None
+    if isinstance(said, dict):
+        return str(said.get("error") or said.get("answer") or "")[:200]
+    return answer.text[:200].strip()
 
 
 @dataclass(slots=True)
