@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import errno
 import os
 import random
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import uvicorn
@@ -55,19 +56,10 @@ class Service:
         routes: Sequence[Route],
         openapi: Mapping[str, Any],
         statuses: Mapping[str, Sequence[int]],
-        open_state: Callable[[], Awaitable[None]],
         *,
         faults_may_be_switched: bool = False,
     ) -> ASGIApp:
         """The ASGI application; `statuses` are the successful ones of each path, where they are not 200."""
-
-        @asynccontextmanager
-        async def lifespan(_: Starlette) -> AsyncIterator[None]:
-            await open_state()
-            yield
-            # Requests that hang must not keep the process: they go on and find the service stopping.
-            self.board.clear()
-            await self.database.close()
 
         async def describe(_: Request) -> Response:
             return JSONResponse({"service": self.name, "reference": True, "notice": self.notice})
@@ -91,7 +83,6 @@ class Service:
         self.metrics.declare(every, statuses)
         app = Starlette(
             routes=every,
-            lifespan=lifespan,
             exception_handlers={HTTPException: _http_error, DatabaseError: _unavailable},
         )
         app.router.redirect_slashes = False
@@ -149,8 +140,27 @@ def command_faults(service: Service, text: str) -> None:
         raise SystemExit(ExitCode.BAD_CONFIGURATION) from None
 
 
-def serve(service: Service, app: ASGIApp, host: str, port: int) -> int:
-    """Serve until told to stop; returns the exit code."""
+class _Server(uvicorn.Server):
+    """Uvicorn around a service: says where it serves once it does, and lets hung requests go when it stops."""
+
+    def __init__(self, service: Service, config: uvicorn.Config, url: str) -> None:
+        super().__init__(config)
+        self._service = service
+        self._url = url
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        print(self._service.notice, self._url, sep="\n", flush=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._service.board.clear()
+        await super().shutdown(sockets)
+
+
+def serve(
+    service: Service, app: ASGIApp, open_state: Callable[[], Awaitable[None]], host: str, port: int
+) -> int:
+    """Open the state and serve until told to stop; returns the exit code. Raises DatabaseError."""
     try:
         listener = _listen(host, port)
     except OSError as error:
@@ -164,7 +174,7 @@ def serve(service: Service, app: ASGIApp, host: str, port: int) -> int:
         http="httptools",
         ws="none",
         loop="asyncio",
-        lifespan="on",
+        lifespan="off",
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -173,15 +183,20 @@ def serve(service: Service, app: ASGIApp, host: str, port: int) -> int:
         timeout_graceful_shutdown=GRACE_SECONDS,
         backlog=4096,
     )
-    server = uvicorn.Server(config)
     shown = f"[{host}]" if ":" in host else host
-    print(f"{service.notice}", f"http://{shown}:{listener.getsockname()[1]}", sep="\n", flush=True)
-    with listener:
+    server = _Server(service, config, f"http://{shown}:{listener.getsockname()[1]}")
+
+    async def run() -> None:
+        # Outside uvicorn's lifespan protocol, which turns an error's message into a traceback.
+        await open_state()
         try:
-            server.run(sockets=[listener])
-        except KeyboardInterrupt:
-            return ExitCode.PASS
-    return ExitCode.PASS if server.started else ExitCode.COMPONENT_FAILED
+            await server.serve([listener])
+        finally:
+            await service.database.close()
+
+    with listener, suppress(KeyboardInterrupt):
+        asyncio.run(run())
+    return ExitCode.PASS
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from reference.database import Database, DatabaseError, open_backend
 from reference.service import Service, add_database_option, add_service_options, command_faults, serve
@@ -28,10 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return asyncio.run(_manage_keys(options))
         service = Service(NAME, TITLE, options.database)
         command_faults(service, options.fault)
-        app = TriggersAPI(service).application(
-            local_key=options.local_key, empty=options.empty, faults_may_be_switched=options.faults
-        )
-        return serve(service, app, options.host, options.port)
+        api = TriggersAPI(service)
+        app = api.application(faults_may_be_switched=options.faults)
+        open_state = partial(api.open_state, local_key=options.local_key, empty=options.empty)
+        return serve(service, app, open_state, options.host, options.port)
     except (DatabaseError, KeyProblem) as error:
         print(error, file=sys.stderr)
         return ExitCode.BAD_CONFIGURATION

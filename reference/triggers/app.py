@@ -48,23 +48,21 @@ class TriggersAPI:
         )
         service.metrics.register(self.stored, self.acknowledged, self.rate_limited, self.refused)
 
-    def application(
-        self, *, local_key: bool = False, empty: bool = False, faults_may_be_switched: bool = False
-    ) -> ASGIApp:
+    async def open_state(self, *, local_key: bool = False, empty: bool = False) -> None:
+        """Open the database, and make it what the command line asks for."""
+        await self.service.database.open((*keys.SCHEMA, *events.SCHEMA))
+        if empty:
+            await self.events.forget_all()
+        if local_key:
+            await self.keys.create(
+                "local-load-test",
+                "load-test@localhost",
+                rate_limit=keys.LOCAL_KEY_PER_MINUTE,
+                key=keys.LOCAL_KEY,
+            )
+
+    def application(self, *, faults_may_be_switched: bool = False) -> ASGIApp:
         """The ASGI application."""
-
-        async def open_state() -> None:
-            await self.service.database.open((*keys.SCHEMA, *events.SCHEMA))
-            if empty:
-                await self.events.forget_all()
-            if local_key:
-                await self.keys.create(
-                    "local-load-test",
-                    "load-test@localhost",
-                    rate_limit=keys.LOCAL_KEY_PER_MINUTE,
-                    key=keys.LOCAL_KEY,
-                )
-
         routes = [
             self._route("POST", "/events", self._create, writes=True),
             self._route("GET", "/inbox", self._inbox),
@@ -75,7 +73,6 @@ class TriggersAPI:
             routes,
             document(self.service.notice),
             {"/events": (201,)},
-            open_state,
             faults_may_be_switched=faults_may_be_switched,
         )
 
