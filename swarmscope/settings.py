@@ -26,6 +26,10 @@ class Settings:
     """Folder for logs, Prometheus' data and the receiver's notifications."""
     retention: str = "30d"
     """How long the local Prometheus keeps runs; its data survives between them."""
+    service_metrics: str = ""
+    """`host:port` of the /metrics page of a service that is not the reference; empty scrapes none."""
+    remote_write: str = ""
+    """Where Prometheus also writes to: the address of a store that the team already has; several with commas."""
     runbook_url: str = "alerts/runbook.md"
     """Where alerts' runbook links point."""
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -23,7 +23,6 @@ OTHER_OWNERS = ("SWARMSCOPE_PROMETHEUS_URL", "SWARMSCOPE_STOP_TOKEN")
 """Variables that are not settings of the local stack: an option of Locust, and the secret that stops a run."""
 
 _NAMES = {PREFIX + field.name.upper(): field.name for field in fields(Settings)}
-_DURATION = re.compile(r"[1-9][0-9]*(h|d|w|y)")
 _ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 
 
@@ -99,32 +98,63 @@ def _value(variable: str, name: str, text: str) -> tuple[str | int, Problem | No
         if text.isascii() and text.isdigit() and 1 <= int(text) <= 65535:
             return int(text), None
         return 0, Problem(SOURCE, variable, f'expected a port from 1 to 65535, got "{text}"')
-    if name == "bind":
-        return text, None if _is_address(text) else _not_an_address(variable, text)
-    if name == "retention" and not _DURATION.fullmatch(text):
-        hint = "durations are a whole number with h, d, w or y"
-        return text, Problem(SOURCE, variable, f'expected a duration such as 30d, got "{text}"', hint)
-    return text, None
+    form = _FORMS.get(name)
+    if form is None or form.fits(text):
+        return text, None
+    got = f', got "{text}"' if form.may_be_shown else ""
+    return text, Problem(SOURCE, variable, f"expected {form.expected}{got}", form.hint)
 
 
-def _is_address(text: str) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What the text of a setting must look like."""
+
+    fits: Callable[[str], bool]
+    expected: str
+    hint: str
+    may_be_shown: bool = True
+
+
+def _matches(pattern: str) -> Callable[[str], bool]:
+    return lambda text: re.fullmatch(pattern, text) is not None
+
+
+def _is_ipv4(text: str) -> bool:
     try:
         return ipaddress.ip_address(text).version == 4
     except ValueError:
         return False
 
 
-def _not_an_address(variable: str, text: str) -> Problem:
-    hint = "127.0.0.1 serves this machine only, 0.0.0.0 everybody who can reach it"
-    return Problem(SOURCE, variable, f'expected an IPv4 address such as 127.0.0.1, got "{text}"', hint)
+_FORMS = {
+    "bind": _Form(
+        _is_ipv4,
+        "an IPv4 address such as 127.0.0.1",
+        "127.0.0.1 serves this machine only, 0.0.0.0 everybody who can reach it",
+    ),
+    "retention": _Form(
+        _matches(r"[1-9][0-9]*(h|d|w|y)"),
+        "a duration such as 30d",
+        "durations are a whole number with h, d, w or y",
+    ),
+    "service_metrics": _Form(
+        _matches(r"[^:/\s]+:[0-9]{1,5}"), "host:port", "the service's /metrics page is scraped there"
+    ),
+    "remote_write": _Form(
+        _matches(r"https?://[^/\s,][^\s,]*(\s*,\s*https?://[^/\s,][^\s,]*)*"),
+        "an http or https address",
+        "several with commas between",
+        may_be_shown=False,  # an address may hold a password
+    ),
+}
 
 
 def _clashes(values: Mapping[str, str | int]) -> list[Problem]:
+    ports: Mapping[str, str | int] = {**asdict(Settings()), **values}
     by_port: dict[int, list[str]] = {}
     for variable, name in sorted(_NAMES.items()):
         if name.endswith("_port"):
-            default = Settings.__dataclass_fields__[name].default
-            by_port.setdefault(int(values.get(name, default)), []).append(variable)
+            by_port.setdefault(int(ports[name]), []).append(variable)
     return [
         Problem(SOURCE, " and ".join(variables), f"both use port {port}", "give each a port of its own")
         for port, variables in sorted(by_port.items())

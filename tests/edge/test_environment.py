@@ -54,6 +54,22 @@ def test_a_port_that_is_none_is_refused(text: str) -> None:
     )
 
 
+def test_an_address_that_may_hold_a_password_is_not_shown() -> None:
+    assert problems_of({"SWARMSCOPE_REMOTE_WRITE": "https://a.example/write, user:hunter2@b"}) == (
+        "environment: SWARMSCOPE_REMOTE_WRITE: expected an http or https address\n  hint: several with commas between"
+    )
+
+
+def test_remote_stores_and_the_services_own_page_are_taken() -> None:
+    environ = {
+        "SWARMSCOPE_REMOTE_WRITE": "https://a.example/w,http://b:9/w",
+        "SWARMSCOPE_SERVICE_METRICS": "b:9100",
+    }
+    assert read_settings(environ) == Settings(
+        remote_write="https://a.example/w,http://b:9/w", service_metrics="b:9100"
+    )
+
+
 def test_two_parts_on_one_port_are_refused_before_anything_starts() -> None:
     assert problems_of({"SWARMSCOPE_SERVICE_PORT": "9090"}) == (
         "environment: SWARMSCOPE_PROMETHEUS_PORT and SWARMSCOPE_SERVICE_PORT: both use port 9090\n"

@@ -1,0 +1,168 @@
+"""The programs of a stack in starting order, and the configuration files that they read."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from swarmscope.alerting.prometheus_config import prometheus_config
+from swarmscope.alerting.rule_files import RULE_GLOBS
+from swarmscope.edge.alertmanager import read_receivers, write_alertmanager_config
+from swarmscope.edge.stack.components import FoundComponent
+from swarmscope.edge.stack.folder import StateFolder
+from swarmscope.edge.stack.processes import Program
+from swarmscope.errors import ConfigurationError, Problem
+from swarmscope.names import Job
+from swarmscope.settings import Settings
+from swarmscope.targets import System
+
+STOP_TOKEN = "SWARMSCOPE_STOP_TOKEN"  # noqa: S105 (the variable's name)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a stack is made of."""
+
+    root: Path
+    settings: Settings
+    folder: StateFolder
+    components: Mapping[str, FoundComponent]
+    system: System
+    reference: bool
+    """Whether the reference service is the service under test."""
+    stop_token: str
+    """What the receiver shows Locust when a target stops the run: nobody else on this machine may."""
+    environ: Mapping[str, str]
+    keep_data: bool = False
+    """Whether the reference service keeps what earlier runs wrote: a load test wants to start from the same state."""
+
+
+def has_reference(system: str) -> bool:
+    """Whether this checkout brings a reference service for the system."""
+    return importlib.util.find_spec("reference") is not None and (
+        importlib.util.find_spec(f"reference.{system}") is not None
+    )
+
+
+def ports(settings: Settings, *, reference: bool, web_ui: bool) -> dict[str, tuple[str, int]]:
+    """Setting → what it is for and its port, for every port that the stack listens on."""
+    wanted = {
+        "SWARMSCOPE_EXPORTER_PORT": ("Locust's exporter", settings.exporter_port),
+        "SWARMSCOPE_PROMETHEUS_PORT": ("Prometheus", settings.prometheus_port),
+        "SWARMSCOPE_ALERTMANAGER_PORT": ("Alertmanager", settings.alertmanager_port),
+        "SWARMSCOPE_RECEIVER_PORT": ("the notification receiver", settings.receiver_port),
+    }
+    if reference:
+        wanted = {"SWARMSCOPE_SERVICE_PORT": ("the reference service", settings.service_port), **wanted}
+    if web_ui:
+        wanted["SWARMSCOPE_LOCUST_PORT"] = ("Locust's web UI", settings.locust_port)
+    return wanted
+
+
+def programs(plan: Plan) -> list[Program]:
+    """Write the configuration files and say how to start everything but Locust."""
+    chosen = [_receiver(plan), _alertmanager(plan), _prometheus(plan)]
+    return [*chosen, _service(plan)] if plan.reference else chosen
+
+
+def _receiver(plan: Plan) -> Program:
+    settings = plan.settings
+    url = settings.url(settings.receiver_port)
+    command = (
+        *(sys.executable, "-m", "swarmscope.edge.receiver"),
+        *("--bind", settings.bind, "--port", str(settings.receiver_port)),
+        *("--state", str(plan.folder.path / "receiver")),
+        *("--locust", settings.url(settings.exporter_port)),
+    )
+    environment = {STOP_TOKEN: plan.stop_token}
+    return Program("receiver", "the notification receiver", command, f"{url}/-/healthy", environment, url)
+
+
+def _alertmanager(plan: Plan) -> Program:
+    settings = plan.settings
+    url = settings.url(settings.alertmanager_port)
+    component = plan.components["Alertmanager"]
+    config = plan.folder.config / "alertmanager.yml"
+    write_alertmanager_config(
+        config,
+        read_receivers(plan.environ),
+        receiver_url=settings.url(settings.receiver_port),
+        template_glob=str(plan.root / "alerts" / "templates" / "*.tmpl"),
+        version=component.version,
+    )
+    command = (
+        component.path,
+        f"--config.file={config}",
+        f"--storage.path={plan.folder.path / 'alertmanager'}",
+        f"--web.listen-address={settings.bind}:{settings.alertmanager_port}",
+        f"--web.external-url={url}",
+        # A cluster of one has nobody to gossip with, and its port 9094 would be one more that can be taken.
+        "--cluster.listen-address=",
+    )
+    return Program("alertmanager", "Alertmanager", command, f"{url}/-/ready", url=url)
+
+
+def _prometheus(plan: Plan) -> Program:
+    settings = plan.settings
+    url = settings.url(settings.prometheus_port)
+    config = plan.folder.config / "prometheus.yml"
+    config.write_text(_prometheus_yml(plan), encoding="utf-8")
+    # The address of a remote store may hold a password.
+    config.chmod(0o600)
+    command = (
+        plan.components["Prometheus"].path,
+        f"--config.file={config}",
+        f"--storage.tsdb.path={plan.folder.path / 'prometheus'}",
+        f"--storage.tsdb.retention.time={settings.retention}",
+        f"--web.listen-address={settings.bind}:{settings.prometheus_port}",
+        f"--web.external-url={url}",
+    )
+    return Program("prometheus", "Prometheus", command, f"{url}/-/ready", url=url)
+
+
+def _prometheus_yml(plan: Plan) -> str:
+    settings = plan.settings
+    host = settings.url(0).removeprefix("http://").removesuffix(":0")
+    service = f"{host}:{settings.service_port}" if plan.reference else settings.service_metrics
+    scraped: dict[str, list[str]] = {
+        Job.LOCUST: [f"{host}:{settings.exporter_port}"],
+        Job.SERVICE: [service] if service else [],
+        Job.PROMETHEUS: [f"{host}:{settings.prometheus_port}"],
+        Job.ALERTMANAGER: [f"{host}:{settings.alertmanager_port}"],
+        Job.RECEIVER: [f"{host}:{settings.receiver_port}"],
+    }
+    return prometheus_config(
+        scraped,
+        scraped[Job.ALERTMANAGER],
+        [str(plan.root / glob) for glob in RULE_GLOBS],
+        remote_write=[each.strip() for each in settings.remote_write.split(",") if each.strip()],
+        source="the settings of this run",
+    )
+
+
+def _service(plan: Plan) -> Program:
+    settings, name = plan.settings, plan.system.name
+    url = settings.url(settings.service_port)
+    command = [sys.executable, "-m", f"reference.{name}", "--host", settings.bind, "--port"]
+    command += [str(settings.service_port), "--faults", "--local-key"]
+    if "DATABASE_URL" not in plan.environ:
+        data = plan.folder.path / "service"
+        data.mkdir(exist_ok=True)
+        command += ["--database", str(data / f"{name}.sqlite3")]
+    if not plan.keep_data:
+        command.append("--empty")
+    health = f"{url}/{plan.system.health.lstrip('/')}"
+    return Program("service", "the reference service", tuple(command), health, url=url, needed_by_load=True)
+
+
+def check_host(host: str, source: str) -> None:
+    """Raise ConfigurationError when `host` is no address with a scheme."""
+    scheme, separator, rest = host.partition("://")
+    if not (scheme and separator and rest.strip("/")):
+        hint = "http://127.0.0.1:8080, without a path"
+        raise ConfigurationError(
+            [Problem(source, "", f'expected an address such as http://host:port, got "{host}"', hint)]
+        )

@@ -1,0 +1,111 @@
+"""Everything that can be found wrong before a stack is started is found here, and said, with its own exit code."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from swarmscope.edge.files import choose_environment, choose_profile, load_environments, load_system
+from swarmscope.edge.preflight import check_service
+from swarmscope.edge.stack.components import require
+from swarmscope.edge.stack.folder import StateFolder
+from swarmscope.edge.stack.generator import LoadRequest
+from swarmscope.edge.stack.plan import Plan, check_host, has_reference, ports
+from swarmscope.edge.stack.ports import require_free
+from swarmscope.errors import ConfigurationError, Problem
+from swarmscope.settings import Settings
+from swarmscope.targets import Environment, System
+
+LOCAL = "local"
+"""The environment that is this machine: where the reference service stands in when nothing else does."""
+
+_DURATION = re.compile(r"[0-9]+|(?=[0-9])([0-9]+h)?([0-9]+m)?([0-9]+s)?")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request whose every part is known to be there."""
+
+    plan: Plan
+    request: LoadRequest
+    """With the profile, environment and host filled in."""
+
+
+def prepare(
+    root: Path, request: LoadRequest, settings: Settings, environ: Mapping[str, str], *, web_ui: bool
+) -> Prepared:
+    """Check everything; raises the SwarmscopeError that says what is wrong. Starts nothing, writes nothing."""
+    _check_request(request)
+    system = load_system(root, request.system)
+    profile = choose_profile(system, request.profile or None)
+    environment = _environment(root, system, request)
+    reference = not request.host and _is_local(environment) and has_reference(system.name)
+    host = request.host or ("" if environment is None else environment.host)
+    if reference:
+        host = settings.url(settings.service_port)
+    if environment is not None and not reference:
+        _check_credentials(environment, environ)
+    components = require(path=environ.get("PATH"))
+    require_free(settings.bind, ports(settings, reference=reference, web_ui=web_ui))
+    if not reference:
+        check_service(host, system.health)
+    plan = Plan(
+        root=root,
+        settings=settings,
+        folder=StateFolder(Path(settings.state).absolute()),
+        components=components,
+        system=system,
+        reference=reference,
+        stop_token=secrets.token_urlsafe(24),
+        environ=environ,
+        keep_data=web_ui,
+    )
+    label = request.environment or (environment.name if environment is not None else "")
+    return Prepared(plan, replace(request, profile=profile.name, host=host, environment=label))
+
+
+def _check_request(request: LoadRequest) -> None:
+    problems = []
+    if request.duration and not _DURATION.fullmatch(request.duration):
+        message = f'expected a time such as 90s or 1h30m, got "{request.duration}"'
+        problems.append(Problem("--duration", "", message))
+    for option, number in (("--users", request.users), ("--processes", request.processes)):
+        if number is not None and number < 1 and (option, number) != ("--processes", -1):
+            problems.append(Problem(option, "", f"expected a number of at least 1, got {number}"))
+    if problems:
+        raise ConfigurationError(problems)
+    if request.host:
+        check_host(request.host, "--host")
+
+
+def _environment(root: Path, system: System, request: LoadRequest) -> Environment | None:
+    """The environment asked for; None when HOST alone says where the service is."""
+    environments = load_environments(root, system.name)
+    if request.host and request.environment not in environments:
+        return None
+    return choose_environment(environments, request.environment or None, f"scenarios/{system.name}")
+
+
+def _is_local(environment: Environment | None) -> bool:
+    return environment is not None and (
+        environment.name == LOCAL and (urlsplit(environment.host).hostname or "") in _LOOPBACK
+    )
+
+
+def _check_credentials(environment: Environment, environ: Mapping[str, str]) -> None:
+    problems = [
+        Problem(
+            f"environment {environment.name}",
+            variable,
+            f"is not set, and holds the {name} of {environment.host}",
+        )
+        for name, variable in environment.credentials.items()
+        if not environ.get(variable)
+    ]
+    if problems:
+        raise ConfigurationError(problems)

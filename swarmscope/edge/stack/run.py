@@ -1,0 +1,230 @@
+"""`make run`: starts the stack, runs Locust in it, shows how it goes, and ends everything.
+
+Locust judges and writes the reports; this only orchestrates, and its exit code is Locust's.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from rich.console import Console
+
+from swarmscope.edge.live_table import LiveScreen, Moment, PlainLines
+from swarmscope.edge.stack.ending import Ending, print_ending
+from swarmscope.edge.stack.generator import (
+    LOCUST_PLUGINS_CHECK,
+    STOP_SECONDS,
+    LoadRequest,
+    locust_command,
+    locust_program,
+    outcome,
+    run_id,
+)
+from swarmscope.edge.stack.interrupts import Interrupts
+from swarmscope.edge.stack.live import Watcher
+from swarmscope.edge.stack.plan import STOP_TOKEN, programs
+from swarmscope.edge.stack.prepare import prepare
+from swarmscope.edge.stack.processes import Interrupted, Process, in_words
+from swarmscope.edge.stack.supervisor import Stack
+from swarmscope.errors import ExitCode
+from swarmscope.settings import Settings
+
+TICK_SECONDS = 0.1
+LOOK_SECONDS = 1.0
+OVERDUE_SECONDS = 180.0
+"""How long after its planned end Locust may still settle and write before it is taken for stuck."""
+
+
+class CommandOf(Protocol):
+    """Makes the load generator's command line; Locust's, unless a test wants a quicker one."""
+
+    def __call__(  # noqa: D102 (the class says it)
+        self, request: LoadRequest, run: str, settings: Settings, *, headless: bool
+    ) -> tuple[str, ...]: ...
+
+
+def run_load(
+    root: Path,
+    request: LoadRequest,
+    settings: Settings,
+    environ: Mapping[str, str],
+    console: Console,
+    *,
+    command_of: CommandOf = locust_command,
+) -> int:
+    """Run the load and return the exit code; raises SwarmscopeError when nothing could be run."""
+    began = time.monotonic()
+    with Interrupts() as interrupts:
+        prepared = prepare(root, request, settings, environ, web_ui=False)
+        plan, request = prepared.plan, prepared.request
+        run = run_id(request, datetime.now().strftime("%Y%m%d-%H%M%S"))
+        with plan.folder.hold():
+            chosen = programs(plan)
+            console.print(
+                f"Starting {', '.join(program.title for program in chosen)} for {run} …",
+                highlight=False,
+                soft_wrap=True,
+            )
+            load = Load(run, settings, interrupts, console)
+            try:
+                with Stack(chosen, plan.folder.logs, lambda: interrupts.asked) as stack:
+                    ready = time.monotonic()
+                    command = command_of(request, run, settings, headless=True)
+                    locust = locust_program(command, {STOP_TOKEN: plan.stop_token, "PYTHONUNBUFFERED": "1"})
+                    process = Process(locust, plan.folder.logs / "locust.log")
+                    ending = load.through(process, stack)
+            except Interrupted:
+                console.print("Interrupted while starting: nothing was measured, everything is stopped.")
+                return ExitCode.INTERRUPTED
+    print_ending(
+        console,
+        ending,
+        settings,
+        overhead=_Overhead(began, ready, time.monotonic(), ending.load_seconds).words,
+    )
+    return ending.exit_code
+
+
+@dataclass(frozen=True, slots=True)
+class _Overhead:
+    """Where the time went that was not load, in monotonic seconds."""
+
+    began: float
+    ready: float
+    ended: float
+    load_seconds: float
+
+    @property
+    def words(self) -> str:
+        total = self.ended - self.began
+        return (
+            f"{total:.0f} s in all: {self.load_seconds:.0f} s of load, {total - self.load_seconds:.1f} s around it "
+            f"({self.ready - self.began:.1f} s to start the stack)"
+        )
+
+
+@dataclass(slots=True)
+class Load:
+    """Locust's part of a run: started in a ready stack, watched, asked to stop when the user wants it."""
+
+    run: str
+    settings: Settings
+    interrupts: Interrupts
+    console: Console
+    _troubles: list[str] = field(default_factory=list)
+    _stop_by: float | None = None
+
+    def through(self, process: Process, stack: Stack) -> Ending:
+        """Run Locust to its end and tell how it ended; leaves no process of it behind."""
+        watcher = Watcher(self.settings)
+        terminal = self.console.is_terminal and not self.console.is_dumb_terminal
+        view = LiveScreen(self.console) if terminal else PlainLines(self.console)
+        last: Moment | None = None
+        try:
+            process.launch()
+            started = time.monotonic()
+            next_look = started
+            with view:
+                while (code := process.exit_code) is None:
+                    for death in stack.deaths():
+                        self._troubles.append(_consequence(death.program.name, death.message))
+                        view.say(self._troubles[-1])
+                    now = time.monotonic()
+                    if now >= next_look:
+                        next_look = now + LOOK_SECONDS
+                        moment = self._look(watcher, now - started)
+                        view.show(moment)
+                        last = moment if moment.live is not None or last is None else last
+                    if not self._may_go_on(process, view.say, last, now):
+                        process.kill()
+                        code = None
+                        break
+                    time.sleep(TICK_SECONDS)
+            if code is None:
+                code = -signal.SIGKILL
+            return self._ending(code, process, watcher, last)
+        finally:
+            process.end()
+            watcher.close()
+
+    def _look(self, watcher: Watcher, seconds: float) -> Moment:
+        return Moment(
+            self.run, watcher.live(self.run), watcher.alerts(self.run), seconds, tuple(self._troubles)
+        )
+
+    def _may_go_on(
+        self, process: Process, say: Callable[[str], None], last: Moment | None, now: float
+    ) -> bool:
+        """Pass the user's wish to stop on to Locust; False when it must be killed."""
+        if self.interrupts.insisted:
+            say("Ending everything at once: this run has no report.")
+            return False
+        if self._stop_by is None and self.interrupts.asked:
+            say(
+                "Stopping: Locust ends its users and writes the report of what was measured (again: end at once)."
+            )
+        elif self._stop_by is None and last is not None and _is_overdue(last):
+            self._troubles.append(
+                f"Locust did not end {OVERDUE_SECONDS:.0f} s after its time; it was asked to stop."
+            )
+            say(self._troubles[-1])
+        elif self._stop_by is None:
+            return True
+        if self._stop_by is None:
+            self._stop_by = now + STOP_SECONDS
+            process.ask_to_stop(signal.SIGINT)
+        if now > self._stop_by:
+            self._troubles.append(f"Locust did not stop within {STOP_SECONDS:.0f} s and was ended by force.")
+            say(self._troubles[-1])
+            return False
+        return True
+
+    def _ending(self, code: int, process: Process, watcher: Watcher, last: Moment | None) -> Ending:
+        live = last.live if last is not None else None
+        return Ending(
+            run=self.run,
+            exit_code=self._exit_code(code, process),
+            live=live,
+            load_seconds=float(live["elapsed"]) if live else 0.0,
+            notifications=watcher.notifications(self.run),
+            troubles=tuple(self._troubles),
+            log=process.log,
+        )
+
+    def _exit_code(self, code: int, process: Process) -> int:
+        if self.interrupts.insisted:
+            return ExitCode.INTERRUPTED
+        if code == LOCUST_PLUGINS_CHECK:
+            self._troubles.append(
+                "A --check-* option of locust-plugins was not met (exit code 3 is its own)."
+            )
+            return code
+        known = outcome(code)
+        if known is None:
+            self._troubles.append(f"Locust {in_words(code)}, which is no verdict.{process.last_words(15)}")
+            return ExitCode.GENERATOR_FAILED
+        return known
+
+
+def _is_overdue(last: Moment) -> bool:
+    live = last.live
+    if not live or not live["planned_seconds"] or not live["started"]:
+        return False
+    return time.time() - float(live["started"]) > float(live["planned_seconds"]) + OVERDUE_SECONDS
+
+
+def _consequence(name: str, message: str) -> str:
+    first, _, rest = message.partition("\n")
+    what = {
+        "prometheus": "the load goes on and is judged from Locust's own counters; no alerts, plots or reconciliation",
+        "alertmanager": "the load goes on; nobody is notified of alerts any more",
+        "receiver": "the load goes on; notifications are no longer kept, and no target can stop the run",
+        "service": "every request fails from now on: what follows says nothing about the service's speed",
+    }.get(name, "the load goes on")
+    return f"{first}: {what}" + (f"\n{rest}" if rest else "")

@@ -1,0 +1,69 @@
+"""Starts the programs of a stack side by side, notices when one dies, and ends them in reverse order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from swarmscope.edge.stack.processes import Process, Program, in_words
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """A program of the stack that ended while it was needed."""
+
+    program: Program
+    message: str
+    """With the last lines of its log."""
+
+
+class Stack:
+    """The started programs of one stack; entered to start them, left to end every one of them."""
+
+    def __init__(
+        self, programs: Sequence[Program], log_folder: Path, interrupted: Callable[[], bool] = lambda: False
+    ) -> None:
+        self.processes = [
+            Process(program, log_folder / f"{program.name}.log", interrupted) for program in programs
+        ]
+        self._reported: set[str] = set()
+
+    def __enter__(self) -> Stack:
+        try:
+            for process in self.processes:
+                process.launch()
+            for process in self.processes:
+                process.await_ready()
+        except BaseException:
+            self.end()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.end()
+
+    def deaths(self) -> list[Death]:
+        """Programs that ended since this was last asked."""
+        dead = []
+        for process in self.processes:
+            code = process.exit_code
+            if code is not None and process.program.name not in self._reported:
+                self._reported.add(process.program.name)
+                dead.append(
+                    Death(process.program, f"{process.program.title} {in_words(code)}{process.last_words()}")
+                )
+        return dead
+
+    def end(self) -> None:
+        """End every program, the last started first; all are asked before the first is waited for."""
+        for process in reversed(self.processes):
+            process.ask_to_stop(process.program.stop_signal)
+        for process in reversed(self.processes):
+            process.end()
