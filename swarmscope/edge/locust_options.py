@@ -78,55 +78,49 @@ def _system_name(root: Path, options: Namespace) -> str:
 def add_options(parser: Any, choice: Choice, settings: Settings) -> None:
     """Add Swarmscope's options, and make the profile's load the default of Locust's own."""
     group = parser.add_argument_group("Swarmscope", "Targets, live metrics and an exact verdict")
-    group.add_argument(
+    system = group.add_argument(
         "--system",
         choices=[choice.system.name],
         default=choice.system.name,
         env_var="LOCUST_SYSTEM",
         help="System under test: a folder of scenarios/. Chosen when Locust starts.",
     )
-    group.add_argument(
+    profile = group.add_argument(
         "--load-profile",
         choices=sorted(choice.system.profiles),
         default=choice.profile.name,
         help="Load profile of the next run. On the command line, --profile says the same.",
     )
+    for action in (system, profile):
+        action.include_in_web_ui = True  # arguments in a group are not shown there unless they say so
     group.add_argument(
         "--run-id",
         default="",
-        include_in_web_ui=False,
         help="Name of the (first) run; made up when not given.",
     )
-    group.add_argument(
-        "--exporter-host", default=settings.bind, include_in_web_ui=False, env_var="SWARMSCOPE_BIND"
-    )
+    group.add_argument("--exporter-host", default=settings.bind, env_var="SWARMSCOPE_BIND")
     group.add_argument(
         "--exporter-port",
         type=int,
         default=settings.exporter_port,
-        include_in_web_ui=False,
         env_var="SWARMSCOPE_EXPORTER_PORT",
         help="Port of the Prometheus page (default 9646); 0 picks a free one.",
     )
     group.add_argument(
         "--prometheus-url",
         default="",
-        include_in_web_ui=False,
         env_var="SWARMSCOPE_PROMETHEUS_URL",
         help="Prometheus that scrapes this Locust: for server-side targets, plots and the reconciliation.",
     )
     group.add_argument(
         "--reports-dir",
         default=settings.reports,
-        include_in_web_ui=False,
         env_var="SWARMSCOPE_REPORTS",
         help="Folder for <run>/report.md, report.html, result.json and junit.xml (default reports).",
     )
     # These travel from the master to its workers with Locust's spawn message.
-    group.add_argument("--swarmscope-run", default="", include_in_web_ui=False, help=SUPPRESS)
-    group.add_argument(
-        "--swarmscope-report-interval", type=float, default=1.0, include_in_web_ui=False, help=SUPPRESS
-    )
+    group.add_argument("--swarmscope-run", default="", help=SUPPRESS)
+    group.add_argument("--swarmscope-report-interval", type=float, default=1.0, help=SUPPRESS)
     parser.set_defaults(**profile_defaults(choice.profile))
     if choice.environment is not None:
         parser.set_defaults(host=choice.environment.host)
