@@ -172,3 +172,37 @@ REPORTS = _counter(
 
 METRICS: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
 """Every metric, in the order of the page and of docs/metrics.md."""
+
+
+class Recorded(StrEnum):
+    """Series that Prometheus records by the generated rules, named level:metric:operation."""
+
+    RUN_ACTIVE = "run:locust_active:bool"
+    """1 while load is being made: in every phase but ready, stopping and done."""
+    RUN_REQUESTS_RATE = "run:locust_requests:rate5s"
+    """Finished requests per second over the last 5 s, all requests of a run together."""
+    RUN_FAILURES_RATIO = "run:locust_request_failures:ratio5s"
+    """Share of the requests of the last 5 s that failed; absent without requests."""
+    RUN_IN_FLIGHT = "run:locust_requests_in_flight:sum"
+    RUN_USERS = "run:locust_users:sum"
+    STEADY_WINDOW = "run:locust_steady_window:seconds"
+    """Length of the alerting window by the exporter's own clock; exists only while all of it was steady."""
+    WINDOW_REQUESTS = "target:locust_window_requests:count"
+    """Requests of a target in its alerting window."""
+    WINDOW_BREACHING = "target:locust_window_breaching_requests:count"
+    """Those of WINDOW_REQUESTS that were slower than the limit, or failed."""
+    WINDOW_DURATION = "target:locust_window_duration_seconds:sum"
+    """Response times of the requests in the alerting window, added up (targets on averages)."""
+    SERVER_VALUE = "target:locust_server_query:value"
+    """What a server-side target's query answers now, for each steady run."""
+
+
+class Job(StrEnum):
+    """Prometheus' `job` label of each kind of page that the stack scrapes."""
+
+    LOCUST = "locust"
+    SERVICE = "service"
+    """The service under test's own metrics."""
+    PROMETHEUS = "prometheus"
+    ALERTMANAGER = "alertmanager"
+    RECEIVER = "receiver"

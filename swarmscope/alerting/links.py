@@ -1,0 +1,37 @@
+"""Where alerts send their reader: the runbook and the dashboard at this run. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from swarmscope import names
+from swarmscope.alerting.alert_names import AlertName, Annotation
+
+DASHBOARD = "swarmscope-live"
+"""Uid of the Grafana dashboard of one run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Addresses that the reader of an alert can open."""
+
+    runbook: str = "alerts/runbook.md"
+    """The runbook's page; each alert's section is an anchor on it."""
+    dashboards: str = "http://127.0.0.1:3000"
+    """Grafana's address."""
+
+    def of(self, alert: AlertName, about_a_run: bool = True) -> dict[str, str]:
+        """The annotations with this alert's runbook section and the dashboard, opened at the alert's run."""
+        dashboard = f"{self.dashboards.rstrip('/')}/d/{DASHBOARD}"
+        return {
+            Annotation.RUNBOOK_URL: f"{self.runbook}#{alert.lower()}",
+            Annotation.DASHBOARD_URL: dashboard + _AT_THE_RUN if about_a_run else dashboard,
+        }
+
+
+# Grafana takes milliseconds. A run whose start is not known is shown with its last quarter of an hour.
+_AT_THE_RUN = (
+    "?var-system={{ $labels.system | urlquery }}&var-run={{ $labels.run | urlquery }}&from="
+    f'{{{{ with printf "last_over_time({names.RUN_START.name}{{run=%q}}[5m])" $labels.run | query }}}}'
+    '{{ . | first | value | printf "%.0f" }}000{{ else }}now-15m{{ end }}&to=now'
+)

@@ -1,0 +1,69 @@
+"""Renders prometheus.yml for given addresses: what is scraped, how often, which rules, who is told. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from swarmscope.alerting.rule_file import INTERVAL, as_yaml
+from swarmscope.names import Job
+
+COMPOSE_TARGETS: Mapping[str, Sequence[str]] = {
+    Job.LOCUST: ("locust-master:9646",),
+    Job.SERVICE: ("reference:8000",),
+    Job.PROMETHEUS: ("localhost:9090",),
+    Job.ALERTMANAGER: ("alertmanager:9093",),
+    Job.RECEIVER: ("receiver:9095",),
+}
+"""Job → addresses as docker-compose.yml names them."""
+
+_REMARK = """\
+Every page is scraped and every rule evaluated once a second: the times in docs/alerting.md are made of it."""
+
+
+def prometheus_config(
+    targets: Mapping[str, Sequence[str]],
+    alertmanagers: Sequence[str],
+    rule_files: Sequence[str],
+    *,
+    remote_write: Sequence[str] = (),
+    external_labels: Mapping[str, str] | None = None,
+    source: str = "swarmscope/alerting/prometheus_config.py",
+) -> str:
+    """The text of prometheus.yml.
+
+    `targets` maps job names to `host:port` addresses (a job without addresses is left out), `rule_files` are globs,
+    relative ones being relative to the file. `remote_write` are URLs of stores that the team already has.
+    """
+    config: dict[str, Any] = {
+        "global": {
+            "scrape_interval": INTERVAL,
+            # Not more than the interval; two scrapes that fail in a row are bridged by the rules.
+            "scrape_timeout": INTERVAL,
+            "evaluation_interval": INTERVAL,
+            **({"external_labels": dict(external_labels)} if external_labels else {}),
+        },
+        "rule_files": list(rule_files),
+        "scrape_configs": [_scrape(job, addresses) for job, addresses in targets.items() if addresses],
+    }
+    if alertmanagers:
+        config["alerting"] = {
+            "alertmanagers": [{"timeout": "5s", "static_configs": [{"targets": list(alertmanagers)}]}]
+        }
+    if remote_write:
+        config["remote_write"] = [{"url": url} for url in remote_write]
+    return as_yaml(config, source, _REMARK)
+
+
+def compose_config() -> str:
+    """The prometheus.yml of docker-compose.yml, with the rules of every system mounted beside it."""
+    return prometheus_config(
+        COMPOSE_TARGETS,
+        COMPOSE_TARGETS[Job.ALERTMANAGER],
+        # As docker-compose.yml mounts them: prometheus/ and alerts/ of the checkout side by side.
+        ("rules/*.generated.yml", "../alerts/*.generated.yml"),
+    )
+
+
+def _scrape(job: str, addresses: Sequence[str]) -> dict[str, Any]:
+    return {"job_name": job, "static_configs": [{"targets": list(addresses)}]}
