@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from rich.console import Console
 from rich.text import Text
@@ -63,8 +64,16 @@ def _console(file: object = None) -> Console:
     return console
 
 
+class _Parser(argparse.ArgumentParser):
+    """Ends with our own exit code: argparse's 2 is Locust's word for something else."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(ExitCode.BAD_CONFIGURATION, f"{self.prog}: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="swarmscope",
         description="Load tests with live metrics, alerts and an exact verdict.",
         epilog=_EXAMPLES,
@@ -115,13 +124,21 @@ def _load_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--duration", default="", metavar="TIME", help="90s, 5m, 1h30m (default: the profile's)"
     )
-    parser.add_argument("--users", type=int, help="users at the peak (default: the profile's)")
+    parser.add_argument("--users", type=_number, help="users at the peak (default: the profile's)")
     parser.add_argument(
-        "--processes", type=int, help="Locust processes; -1: one for each core (default: one)"
+        "--processes", type=_number, help="Locust processes; -1: one for each core (default: one)"
     )
     parser.add_argument(
         "--locust-args", default="", metavar="'…'", help="further options for Locust, as one text"
     )
+
+
+def _number(text: str) -> int | None:
+    # `make` passes its variables on as they are, and most are empty.
+    try:
+        return int(text) if text else None
+    except ValueError:
+        raise argparse.ArgumentTypeError(f'expected a whole number, got "{text}"') from None
 
 
 def _request(options: argparse.Namespace, for_locust: Sequence[str], root: Path) -> LoadRequest:

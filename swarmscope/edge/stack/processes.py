@@ -7,6 +7,7 @@ has `setpriv`, the kernel is asked to do that.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -124,11 +125,11 @@ class Process(HTTPExecutor):  # type: ignore[misc]
     def end(self) -> None:
         """Stop it and everything that it started: politely, and by force when that takes too long."""
         self._timeout = self.program.stop_seconds
-        try:
+        # How it ended no longer matters, and when it mattered, exit_code has told.
+        with contextlib.suppress(ProcessFinishedWithError):
             self.stop()
-        except ProcessFinishedWithError:
-            # How it ended no longer matters, and when it mattered, exit_code has told.
-            self.kill()
+        # What it leaves behind, in whatever process group, has nobody left to end it.
+        self.kill()
 
     def last_words(self, lines: int = 10) -> str:
         """The last lines of its log, each indented, to be added to a message; "" when it wrote nothing."""

@@ -1,0 +1,91 @@
+# What a person does here. `make` alone lists it. On Debian and Ubuntu, whatever is missing is installed first.
+#
+# make ends with 2 whenever a command fails, and prints the command's own exit code as "Error 10".
+# Where the code itself matters (CI), call .venv/bin/python -m swarmscope.edge.cli run instead.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+PYTEST_ARGS ?= -n 2
+
+SYSTEM ?= triggers
+# Through the environment and not into the text: a quote in a value must not end a word of the recipe.
+LOAD := --system="$$SYSTEM" --profile="$$PROFILE" --environment="$$ENVIRONMENT" --host="$$HOST" \
+  --duration="$$DURATION" --users="$$USERS" --processes="$$PROCESSES" --locust-args="$$LOCUST_ARGS"
+export SYSTEM PROFILE DURATION HOST USERS ENVIRONMENT PROCESSES LOCUST_ARGS NAME
+
+BIN := .venv/bin
+CLI := $(BIN)/python -m swarmscope.edge.cli
+READY := .venv/.ready
+LOCK := requirements.lock
+
+.PHONY: help run up down status test check generate bench new clean lock programs test-programs
+
+help: ## List what there is.
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  e.g. make run SYSTEM=triggers PROFILE=baseline DURATION=2m USERS=50"
+	@echo "       make run SYSTEM=triggers HOST=http://127.0.0.1:3000      your service instead of the reference"
+	@echo "       make run ENVIRONMENT=dev PROCESSES=2 LOCUST_ARGS='--tags inbox'"
+
+run: $(READY) programs ## Run a load test: SYSTEM= PROFILE= DURATION= HOST= USERS= ENVIRONMENT= PROCESSES= LOCUST_ARGS=
+	@exec $(CLI) run $(LOAD)
+
+up: $(READY) programs ## Start the stack with Locust's web UI and leave it running (same variables).
+	@exec $(CLI) up $(LOAD)
+
+down: $(READY) ## Stop what `make up` left running.
+	@exec $(CLI) down
+
+status: $(READY) ## Say what of it runs.
+	@exec $(CLI) status
+
+test: $(READY) test-programs ## Run every test (PYTEST_ARGS='-n 2').
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(READY) programs ## What CI checks: format, lint, types, generated files, rules, configuration.
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	bash -n scripts/*.sh .ci/run
+	$(CLI) check
+	$(CLI) generate --check
+
+generate: $(READY) ## Write rules, alerts, dashboards and documents from the targets files.
+	@$(CLI) generate
+
+bench: $(READY) ## Measure what the recorder, the exporter and the workers' reports cost.
+	@$(BIN)/python -m benchmarks
+
+new: $(READY) ## Write the folder of a new system: NAME=checkout.
+	@$(CLI) new "$${NAME:?make new NAME=checkout}"
+
+clean: ## Remove what runs leave behind, but no report: .swarmscope and caches.
+	@if [ -x $(BIN)/python ]; then $(CLI) down; fi
+	@rm -rf .swarmscope .pytest_cache .mypy_cache .ruff_cache build *.egg-info
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+lock: $(READY) ## Choose the newest versions that pyproject.toml allows and write requirements.lock.
+	@# Names, versions and hashes only: where packages come from is each machine's own business.
+	@$(BIN)/pip-compile --quiet --upgrade --generate-hashes --extra dev --strip-extras --allow-unsafe \
+	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
+	  --output-file $(LOCK) pyproject.toml
+
+programs:
+	@scripts/install-packages.sh prometheus=prometheus prometheus-alertmanager=prometheus-alertmanager
+
+# The tests run the reference services on a PostgreSQL of their own, too.
+test-programs: programs
+	@scripts/install-packages.sh '/usr/lib/postgresql/*/bin/initdb=postgresql'
+
+$(READY): $(LOCK)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or later is needed; choose one with PYTHON=python3.12" >&2; exit 23; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || scripts/install-packages.sh 'no/such/file=python3-venv'
+	@[ -x $(BIN)/pip ] || $(PYTHON) -m venv .venv
+	@echo "Installing the Python packages of $(LOCK) into .venv (once)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-input --require-hashes -r $(LOCK)
+	@touch $@
