@@ -213,7 +213,7 @@ def _parse(item: Any, where: str, problems: list[str]) -> Fault | None:
         if key not in item or (key == "for_seconds" and value is None):
             continue
         if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-            problems.append(f"{where}.{key}: expected a number from {least:g} to {most:g}, got {value!r}")
+            problems.append(f"{where}.{key}: expected a number from {least:.9g} to {most:.9g}, got {value!r}")
         elif key == "status" and not isinstance(value, int):
             problems.append(f"{where}.status: expected a whole number, got {value!r}")
     if len(problems) > before:

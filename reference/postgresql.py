@@ -90,12 +90,8 @@ class PostgreSQL:
     async def close(self) -> None:
         """Close the connections that are free; borrowed ones close when they are given back."""
         self._closing = True
-        while not self._free.empty():
-            connection = self._free.get_nowait()
-            if connection is not None:
-                self._open -= 1
-                with suppress(psycopg.Error):
-                    await connection.close()
+        for connection in [self._free.get_nowait() for _ in range(self._free.qsize())]:
+            await self._discard(connection)
 
     def connections(self) -> dict[str, int]:
         """Connections that are open, by whether a request has borrowed them."""
@@ -139,10 +135,21 @@ class PostgreSQL:
         if usable and not self._closing:
             self._free.put_nowait(connection)
             return
-        self._open -= 1
+        lost = connection.closed
+        await self._discard(connection)
+        if lost:
+            # What ended this one (a restart, a failover) has most likely ended its neighbours: each of them would
+            # fail one request before it was noticed.
+            for neighbour in [self._free.get_nowait() for _ in range(self._free.qsize())]:
+                await self._discard(neighbour)
+
+    async def _discard(self, connection: AsyncConnection | None) -> None:
+        """Close a connection; its place is free for a new one."""
         self._free.put_nowait(None)
-        with suppress(psycopg.Error):
-            await connection.close()
+        if connection is not None:
+            self._open -= 1
+            with suppress(psycopg.Error):
+                await connection.close()
 
 
 def _words(error: psycopg.Error) -> str:
