@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +15,8 @@ from urllib.parse import urlsplit
 
 from swarmscope.alerting.alertmanager_config import alertmanager_config
 from swarmscope.alerting.receivers import Email, PagerDuty, Receivers, Slack, Sns, Webhook
-from swarmscope.errors import ComponentFailed, ComponentMissing, ConfigurationError, Problem, SwarmscopeError
+from swarmscope.edge.stack.components import ALERTMANAGER, require
+from swarmscope.errors import ConfigurationError, Problem, SwarmscopeError
 
 SOURCE = "environment"
 
@@ -37,22 +37,6 @@ def read_receivers(environ: Mapping[str, str]) -> Receivers:
     if reader.problems:
         raise ConfigurationError(reader.problems)
     return receivers
-
-
-def alertmanager_version(program: str = "prometheus-alertmanager") -> tuple[int, ...]:
-    """The version of the Alertmanager on this machine, as numbers."""
-    try:
-        answer = subprocess.run(
-            [program, "--version"], capture_output=True, text=True, timeout=10, check=True
-        )
-    except FileNotFoundError as error:
-        raise ComponentMissing(f"{program} is not installed") from error
-    except (OSError, subprocess.SubprocessError) as error:
-        raise ComponentFailed(f"{program} --version failed: {error}") from error
-    found = re.search(r"version (\d+)\.(\d+)\.(\d+)", answer.stdout + answer.stderr)
-    if found is None:
-        raise ComponentFailed(f"{program} --version names no version")
-    return tuple(int(number) for number in found.groups())
 
 
 def write_alertmanager_config(
@@ -106,7 +90,7 @@ class _Reader:
 
     def email(self) -> Email | None:
         smarthost, username = self._value("SMTP_SMARTHOST"), self._value("SMTP_AUTH_USERNAME")
-        password_file, _ = self._secret("SMTP_AUTH_PASSWORD_FILE")
+        password_file, _ = self._secret("SMTP_AUTH_PASSWORD_FILE", exact=True)
         require_tls = self._yes_or_no("SMTP_REQUIRE_TLS", default=True)
         if not self._together("SMTP_SMARTHOST", "SMTP_FROM", "SMTP_TO"):
             for name in ("SMTP_AUTH_USERNAME", "SMTP_AUTH_PASSWORD_FILE"):
@@ -161,14 +145,18 @@ class _Reader:
     def _value(self, name: str) -> str:
         return self._environ.get(name, "").strip()
 
-    def _secret(self, name: str) -> tuple[str, str]:
-        """The absolute path of the file that `name` names, and what it holds; ("", "") where it does not."""
+    def _secret(self, name: str, *, exact: bool = False) -> tuple[str, str]:
+        """The absolute path of the file that `name` names, and what it holds; ("", "") where it does not.
+
+        `exact` is for a file that Alertmanager 0.25 takes as it is: it sends a mail password's newline along.
+        """
         written = self._value(name)
         if not written:
             return "", ""
         path = Path(written).expanduser().absolute()
         try:
-            content = path.read_text(encoding="utf-8").strip()
+            written_content = path.read_text(encoding="utf-8")
+            content = written_content.strip()
         except FileNotFoundError:
             self._problem(
                 name, f"there is no file {written}", "the variable names a file that holds the secret"
@@ -177,9 +165,16 @@ class _Reader:
             reason = error.strerror if isinstance(error, OSError) else "it is not text"
             self._problem(name, f"cannot read {written}: {reason}")
         else:
-            if content:
+            if not content:
+                self._problem(name, f"{written} is empty")
+            elif exact and written_content.endswith("\n"):
+                self._problem(
+                    name,
+                    f"{written} ends with a newline, which would be sent as part of the password",
+                    f'printf %s "$PASSWORD" > {written}',
+                )
+            else:
                 return str(path), content
-            self._problem(name, f"{written} is empty")
         return "", ""
 
     def _together(self, *names: str) -> bool:
@@ -221,12 +216,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--alertmanager-version",
         type=_version,
-        help="the version itself (0.28.1), where the program is elsewhere",
+        help="0.28.1, where the program is not on this machine",
     )
     options = parser.parse_args(arguments)
     try:
         receivers = read_receivers(os.environ)
-        version = options.alertmanager_version or alertmanager_version(options.alertmanager)
+        version = options.alertmanager_version or require((ALERTMANAGER,))[ALERTMANAGER.title].version
         write_alertmanager_config(
             options.output,
             receivers,

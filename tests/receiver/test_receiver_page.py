@@ -93,7 +93,7 @@ def test_alerts_of_no_run_are_the_stacks_own(alert, message):
     [
         ("requested", "Stop asked for"),
         ("stopped", "Run stopped"),
-        ("already_stopping", "Run was stopping already"),
+        ("already_stopping", "Run was over or stopping already"),
         ("recovered", "Stop called off"),
         ("unknown_run", "Not stopped: Locust runs another run"),
         ("refused", "Not stopped: Locust refused"),

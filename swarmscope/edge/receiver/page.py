@@ -25,7 +25,7 @@ PAGE_HEADERS = {
 _STOPS_IN_WORDS = {
     "requested": "Stop asked for",
     "stopped": "Run stopped",
-    "already_stopping": "Run was stopping already",
+    "already_stopping": "Run was over or stopping already",
     "recovered": "Stop called off",
     "unknown_run": "Not stopped: Locust runs another run",
     "refused": "Not stopped: Locust refused",
