@@ -158,8 +158,12 @@ class _Reader:
             written_content = path.read_text(encoding="utf-8")
             content = written_content.strip()
         except FileNotFoundError:
+            # What does not look like a path may be the secret itself: it is not repeated.
+            looks_like_a_path = "/" in written and "://" not in written
             self._problem(
-                name, f"there is no file {written}", "the variable names a file that holds the secret"
+                name,
+                f"there is no file {written}" if looks_like_a_path else "names no file that is here",
+                "the variable names a file that holds the secret, not the secret",
             )
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not text"
