@@ -45,7 +45,7 @@ if [ ! -e "$POLICY" ]; then
   printf '#!/bin/sh\nexit 101\n' | as_root tee "$POLICY" >/dev/null
   as_root chmod 755 "$POLICY"
 fi
-as_root apt-get update -qq
+as_root apt-get update -qq || echo "The package lists could not be renewed; trying with the old ones." >&2
 as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
   give_up "apt-get could not install them; its message is above."
 
