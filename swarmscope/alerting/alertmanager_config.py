@@ -8,24 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import yaml
-
 from swarmscope.alerting.alert_names import ABORT_LABEL, TARGET_BREACHES, AlertName, Severity
 from swarmscope.alerting.receivers import Email, PagerDuty, Receivers, Slack, Sns, Webhook
+from swarmscope.alerting.rule_file import as_yaml
 
 GROUP_LABELS = ("run", "system")
 """One message per run, not one per alert."""
 
-_HEADER = """\
-# Generated from swarmscope/alerting/alertmanager_config.py by `make generate`; edits are lost.
-# Who is told, when, and which alert silences which: docs/notifications.md.
-#
-# group_wait 1s: rules of one evaluation arrive within milliseconds of each other, so a second gathers them;
-#   it is also the time that an inhibiting alert has to arrive before what it silences.
-# group_interval 3s (local) and 10s (people): the wait for a second alert of the same run, and for the resolved
-#   message. The local receiver needs it below its grace period of 5s, or a recovery could not call off a stop;
-#   people would rather read one message than three.
-# repeat_interval 1h: a soak test that stays broken says so every hour.
+_SOURCE = "swarmscope/alerting/alertmanager_config.py"
+_REMARK = """\
+Who is told, when, and which alert silences which: docs/notifications.md.
+group_wait 1s: rules of one evaluation arrive within milliseconds of each other, so a second gathers them;
+  it is also the time that an inhibiting alert has to arrive before what it silences.
+group_interval 3s (local) and 10s (people): the wait for a second alert of the same run, and for the resolved
+  message. The local receiver needs it below its grace period of 5s, or a recovery could not call off a stop;
+  people would rather read one message than three.
+repeat_interval 1h: a soak test that stays broken says so every hour.
 """
 
 
@@ -59,7 +57,12 @@ def alertmanager_config(
             *({"name": severity.value, **integrations} for severity, integrations in named),
         ],
     }
-    return _HEADER + yaml.dump(config, Dumper=_Indented, sort_keys=False, allow_unicode=True, width=1000)
+    return as_yaml(config, _SOURCE, _REMARK)
+
+
+def shipped_alertmanager_config() -> str:
+    """The text of alerts/alertmanager.yml: compose's receiver and nobody else."""
+    return alertmanager_config(Receivers(), receiver_url="http://receiver:9095")
 
 
 def _route(severities: list[Severity]) -> dict[str, Any]:
@@ -242,13 +245,3 @@ def _is(label: str, value: str) -> str:
 
 def _is_one_of(label: str, values: Iterable[str]) -> str:
     return f'{label}=~"{"|".join(values)}"'
-
-
-class _Indented(yaml.SafeDumper):
-    """Indents lists under their key, as Alertmanager's documentation does."""
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        super().increase_indent(flow, False)
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
