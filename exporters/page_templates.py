@@ -59,6 +59,8 @@ class RunTexts:
         self._grids = (tuple(bounds), tuple(exported_bounds))
         self.labels = labels_text(RUN_LABELS, self._run)
         self._requests: dict[RequestKey, str] = {}
+        self._histograms: dict[RequestKey, tuple[tuple[int, float], str]] = {}
+        """Key → what the counters were, and the text: some 6 kB a request."""
         self._skeleton = _histogram_skeleton(exported_bounds)
         self._exported = _picker([self._grids[0].index(bound) for bound in exported_bounds])
         self._zeros = (0,) * (len(exported_bounds) + 1)
@@ -82,10 +84,16 @@ class RunTexts:
         """All lines of a request's histogram: cumulative at each exported bound, +Inf, sum and count."""
         if counts is None:
             return self._filled(key, (*self._zeros, "0.0", 0))
-        cumulative = tuple(accumulate(counts.buckets))
-        timed = cumulative[-1]
-        numbers = (*self._exported(cumulative), timed, go_number(counts.duration_sum), timed)
-        return self._filled(key, numbers)
+        # Most of many requests did not happen between two scrapes. A request that did has finished, and
+        # if it counts in the histogram it took some time.
+        version = (counts.finished, counts.duration_sum)
+        written = self._histograms.get(key)
+        if written is None or written[0] != version:
+            cumulative = tuple(accumulate(counts.buckets))
+            timed = cumulative[-1]
+            numbers = (*self._exported(cumulative), timed, go_number(counts.duration_sum), timed)
+            written = self._histograms[key] = (version, self._filled(key, numbers))
+        return written[1]
 
     def _filled(self, key: RequestKey, numbers: tuple[object, ...]) -> str:
         return (self._skeleton % numbers).replace(_LABELS_PLACE, self.request(key))

@@ -296,6 +296,16 @@ def test_a_page_drops_the_texts_of_a_run_that_left_it_and_follows_changed_bounds
     assert rendered(coarser) == text_of(coarser)
 
 
+def test_a_page_follows_the_counters(run_view: Views, counts_of: Callable[..., RequestCounts]) -> None:
+    page = Page()
+    counts = {RequestKey("POST", "/events"): counts_of(5), RequestKey("GET", "/inbox"): counts_of(7)}
+    view = run_view(counts=counts)
+    changes: list[RequestCounts] = [counts_of(0), counts_of(80), counts_of(failures={"503": 1}), counts_of()]
+    for change in changes:
+        counts[RequestKey("POST", "/events")].add(change)
+        assert "".join(page.render([view], ExporterCounters(), 0.25, 7)) == text_of(view)
+
+
 def test_bounds_are_written_as_prometheus_keeps_them() -> None:
     grid = (Decimal("0.001"), Decimal(1), Decimal("1E+1"))
     texts = RunTexts("r", "s", grid, grid[:1])
