@@ -78,6 +78,8 @@ class Series:
 
     label: str
     points: Sequence[tuple[float, float]]
+    unit: str | None = None
+    """Unit of a line that has an axis of its own, to the right; None: the plot's."""
 
 
 @dataclass(frozen=True, slots=True)
