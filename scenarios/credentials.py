@@ -15,10 +15,18 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from swarmscope.errors import ExitCode, SwarmscopeError
+
 LOCAL = "local"
 """The environment that is meant when none is named and the service is on this machine."""
 _SCENARIOS = Path(__file__).parent
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class MissingCredential(SwarmscopeError):
+    """A credential that the scenario cannot do without is not set; names the variable, never a value."""
+
+    exit_code = ExitCode.BAD_CONFIGURATION
 
 
 def environment_name(locust_environment: Any) -> str:

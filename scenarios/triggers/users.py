@@ -7,16 +7,25 @@ from __future__ import annotations
 
 import itertools
 import logging
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from random import Random
 from typing import Any
 
-from locust import between, task
+from locust import between, events, task
 from locust.exception import StopTest
+from locust.runners import WorkerRunner
 
 from scenarios.clients import ServiceUser, count_as_rate_limited, seconds_to_rest
-from scenarios.credentials import LOCAL, credential_list, environment_name, is_this_machine, variable_of
+from scenarios.credentials import (
+    LOCAL,
+    MissingCredential,
+    credential_list,
+    environment_name,
+    is_this_machine,
+    variable_of,
+)
 from scenarios.triggers.sample_events import sample_event
 
 logger = logging.getLogger(__name__)
@@ -59,7 +68,10 @@ class TriggersUser(ServiceUser):
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        keys = api_keys(environment)
+        try:
+            keys = api_keys(environment)
+        except MissingCredential as error:
+            raise StopTest(str(error)) from None
         key = keys[next(TriggersUser._turns) % len(keys)]
         self.known = TriggersUser._known.setdefault(key, KnownEvents())
         self.random = Random()
@@ -164,16 +176,31 @@ class HighThroughputUser(TriggersUser):
 
 
 def api_keys(locust_environment: Any) -> tuple[str, ...]:
-    """The API keys to use; stops the test with a message when there is none."""
+    """The API keys to use; raises MissingCredential when there is none."""
     environment = environment_name(locust_environment)
     keys = credential_list(CREDENTIAL, SYSTEM, environment)
     if not keys and environment == LOCAL and is_this_machine(locust_environment.host):
         keys = (LOCAL_KEY,)
     if not keys:
         variable = variable_of(CREDENTIAL, SYSTEM, environment)
-        where = f"environment {environment!r}" if environment else f"{locust_environment.host}"
-        raise StopTest(f"No API key for {where}: set {variable} (several keys: separated by commas).")
+        where = f"environment {environment!r}" if environment else locust_environment.host
+        raise MissingCredential(
+            f"No API key for {where}: {variable} is not set.",
+            f"export {variable}=<key>; several keys, separated by commas, are used in turn",
+        )
     return keys
+
+
+@events.init.add_listener  # type: ignore[untyped-decorator, unused-ignore]
+def _check_key(environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
+    """End with a message before any load, where it is already known that there is no key."""
+    # With the web UI the host is chosen later, and a worker's comes from its master: their users stop the test.
+    if web_ui is None and environment.host and not isinstance(runner, WorkerRunner):
+        try:
+            api_keys(environment)
+        except MissingCredential as error:
+            sys.stderr.write(f"{error}\n")
+            sys.exit(error.exit_code)
 
 
 def _id(document: Any) -> str:
