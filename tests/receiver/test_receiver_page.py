@@ -35,7 +35,9 @@ def stop(status, detail="202 stopping", run="r-1"):
 
 
 def page(*records, watchdog_at=NOW, disk_error=""):
-    return render_page(records, now=NOW, watchdog_at=watchdog_at, disk_error=disk_error)
+    return render_page(
+        reversed(records), total=len(records), now=NOW, watchdog_at=watchdog_at, disk_error=disk_error
+    )
 
 
 def text(markup):

@@ -136,7 +136,11 @@ class _Receiver:
     async def page(self, _request: Request) -> Response:
         """The page for people."""
         html = render_page(
-            self._store, now=self._now(), watchdog_at=self._watchdog_at, disk_error=self._store.last_error
+            self._store.newest_first(),
+            total=len(self._store),
+            now=self._now(),
+            watchdog_at=self._watchdog_at,
+            disk_error=self._store.last_error,
         )
         return HTMLResponse(html, headers=PAGE_HEADERS)
 

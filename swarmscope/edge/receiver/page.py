@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-SHOWN = 300
+SHOWN = 100
 """Records on the page, the newest; the API has the rest."""
+CONSIDERED = 2000
+"""Records that what fires now is taken from: a page that is asked for every two seconds must cost little."""
 
 PAGE_HEADERS = {
     # What alerts say comes from outside: even markup that slipped through could load and send nothing.
@@ -53,15 +56,19 @@ class _Section:
 
 
 def render_page(
-    records: Iterable[Mapping[str, Any]], *, now: datetime, watchdog_at: datetime | None, disk_error: str = ""
+    newest_first: Iterable[Mapping[str, Any]],
+    *,
+    total: int,
+    now: datetime,
+    watchdog_at: datetime | None,
+    disk_error: str = "",
 ) -> str:
-    """The page as HTML; `records` are the store's, oldest first."""
-    everything = list(records)
-    sections = _sections(everything)
+    """The page as HTML; `newest_first` are the store's records, of which it has `total`."""
+    sections = _sections(list(islice(newest_first, CONSIDERED))[::-1])
     return _template.render(
         sections=sections,
         firing=sum(len(section.firing_now) for section in sections),
-        older=max(0, len(everything) - SHOWN),
+        older=max(0, total - SHOWN),
         now=now,
         watchdog_age=None if watchdog_at is None else (now - watchdog_at).total_seconds(),
         disk_error=disk_error,
