@@ -1,6 +1,6 @@
 """Stops a run when an alert with `abort="true"` goes on through a grace period. I/O: one HTTP call to Locust.
 
-The exporter in Locust answers `POST /stop`: 202 it stops, 409 it was over or stopping already, 404 it does not know the run.
+The exporter in Locust answers `POST /stop`: 202 it stops, 409 it was over or stopping already, 404 unknown run.
 """
 
 from __future__ import annotations
