@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 
-MARK = "SWARMSCOPE_LEFTOVER_MARK"
+MARK = "LEFTOVER_MARK"
 
 
 @pytest.fixture

@@ -49,9 +49,8 @@ def print_ending(console: Console, ending: Ending, settings: Settings, overhead:
     else:
         console.print(Text(f"No report was written; Locust's log is {ending.log}"), soft_wrap=True)
     console.print(Text(overhead), soft_wrap=True)
-    console.print(
-        Text(verdict_line(ending.run, ending.exit_code), style=_STYLES.get(_known(ending), "bold red"))
-    )
+    verdict = Text(verdict_line(ending.run, ending.exit_code), style=_STYLES.get(_known(ending), "bold red"))
+    console.print(verdict, soft_wrap=True)
 
 
 def verdict_line(run: str, exit_code: int) -> str:

@@ -31,7 +31,7 @@ from swarmscope.edge.stack.live import Watcher
 from swarmscope.edge.stack.plan import STOP_TOKEN, programs
 from swarmscope.edge.stack.prepare import prepare
 from swarmscope.edge.stack.processes import Interrupted, Process, in_words
-from swarmscope.edge.stack.supervisor import Stack
+from swarmscope.edge.stack.supervisor import Death, Stack
 from swarmscope.errors import ExitCode
 from swarmscope.settings import Settings
 
@@ -118,6 +118,8 @@ class Load:
     interrupts: Interrupts
     console: Console
     _troubles: list[str] = field(default_factory=list)
+    """One line each; what a program said last stands where its death was told."""
+    _is_stack_whole: bool = True
     _stop_by: float | None = None
 
     def through(self, process: Process, stack: Stack) -> Ending:
@@ -133,8 +135,7 @@ class Load:
             with view:
                 while (code := process.exit_code) is None:
                     for death in stack.deaths():
-                        self._troubles.append(_consequence(death.program.name, death.message))
-                        view.say(self._troubles[-1])
+                        self._mourn(death, view.say)
                     now = time.monotonic()
                     if now >= next_look:
                         next_look = now + LOOK_SECONDS
@@ -152,6 +153,12 @@ class Load:
         finally:
             process.end()
             watcher.close()
+
+    def _mourn(self, death: Death, say: Callable[[str], None]) -> None:
+        first, *last_words = death.message.splitlines()
+        self._is_stack_whole = False
+        self._troubles.append(f"{first}: {_CONSEQUENCES.get(death.program.name, 'the load goes on')}")
+        say("\n".join([self._troubles[-1], *last_words]))
 
     def _look(self, watcher: Watcher, seconds: float) -> Moment:
         return Moment(
@@ -189,7 +196,7 @@ class Load:
         live = last.live if last is not None else None
         return Ending(
             run=self.run,
-            exit_code=self._exit_code(code, process),
+            exit_code=self.exit_code_for(code, process),
             live=live,
             load_seconds=float(live["elapsed"]) if live else 0.0,
             notifications=watcher.notifications(self.run),
@@ -197,7 +204,8 @@ class Load:
             log=process.log,
         )
 
-    def _exit_code(self, code: int, process: Process) -> int:
+    def exit_code_for(self, code: int, process: Process) -> int:
+        """What the runner ends with when Locust ended with `code`."""
         if self.interrupts.insisted:
             return ExitCode.INTERRUPTED
         if code == LOCUST_PLUGINS_CHECK:
@@ -209,7 +217,18 @@ class Load:
         if known is None:
             self._troubles.append(f"Locust {in_words(code)}, which is no verdict.{process.last_words(15)}")
             return ExitCode.GENERATOR_FAILED
+        if known is ExitCode.PASS and not self._is_stack_whole:
+            # What has held was judged without the part that died: alerts, a measurement, the service itself.
+            return ExitCode.COMPONENT_FAILED
         return known
+
+
+_CONSEQUENCES = {
+    "prometheus": "the load goes on and is judged from Locust's own counters; no alerts, plots or reconciliation",
+    "alertmanager": "the load goes on; nobody is notified of alerts any more",
+    "receiver": "the load goes on; notifications are no longer kept, and no target can stop the run",
+    "service": "every request fails from now on: what follows says nothing about the service's speed",
+}
 
 
 def _is_overdue(last: Moment) -> bool:
@@ -217,14 +236,3 @@ def _is_overdue(last: Moment) -> bool:
     if not live or not live["planned_seconds"] or not live["started"]:
         return False
     return time.time() - float(live["started"]) > float(live["planned_seconds"]) + OVERDUE_SECONDS
-
-
-def _consequence(name: str, message: str) -> str:
-    first, _, rest = message.partition("\n")
-    what = {
-        "prometheus": "the load goes on and is judged from Locust's own counters; no alerts, plots or reconciliation",
-        "alertmanager": "the load goes on; nobody is notified of alerts any more",
-        "receiver": "the load goes on; notifications are no longer kept, and no target can stop the run",
-        "service": "every request fails from now on: what follows says nothing about the service's speed",
-    }.get(name, "the load goes on")
-    return f"{first}: {what}" + (f"\n{rest}" if rest else "")

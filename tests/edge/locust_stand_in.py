@@ -1,0 +1,75 @@
+"""Stands in for Locust where only its life matters: answers GET /live, ends by itself or on SIGINT.
+
+locust_stand_in.py PORT RUN SECONDS EXIT_CODE [stubborn]
+"""
+
+import http.server
+import json
+import signal
+import sys
+import threading
+import time
+
+PORT, RUN, SECONDS, EXIT_CODE = int(sys.argv[1]), sys.argv[2], float(sys.argv[3]), int(sys.argv[4])
+STARTED = time.time()
+told_to_stop = threading.Event()
+
+
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        elapsed = time.time() - STARTED
+        target = {
+            "id": "post-events-p95",
+            "in_words": "POST /events p95 ≤ 100ms",
+            "kind": "p95",
+            "priority": "critical",
+            "limit": 0.1,
+            "value": 0.05,
+            "status": "PASS" if elapsed > 0.5 else "NO DATA",
+            "reason": "As the stand-in says.",
+        }
+        body = {
+            "run": RUN,
+            "environment": "local",
+            "host": "",
+            "phase": "steady",
+            "started": STARTED,
+            "elapsed": elapsed,
+            "planned_seconds": SECONDS,
+            "users": 10,
+            "users_wanted": 10,
+            "finished": int(elapsed * 100),
+            "failures": 0,
+            "rps": 100.0,
+            "failures_per_second": 0.0,
+            "in_flight": 1,
+            "oldest_age": 0.01,
+            "oldest_request": "POST /events",
+            "targets": [target],
+            "generators": [],
+            "problems": [],
+        }
+        self.send_response(200 if self.path == "/live" else 404)
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def main() -> int:
+    if "stubborn" in sys.argv:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    else:
+        signal.signal(signal.SIGINT, lambda *_: told_to_stop.set())
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", PORT), Page)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    if told_to_stop.wait(SECONDS):
+        print("told to stop", flush=True)
+        return 130
+    print("the load is over", flush=True)
+    return EXIT_CODE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

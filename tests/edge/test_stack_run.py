@@ -1,0 +1,255 @@
+"""The native runner around a stand-in for Locust; tests/system runs it around the real one."""
+
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from rich.console import Console
+
+from swarmscope.edge.stack.ending import verdict_line
+from swarmscope.edge.stack.interrupts import Interrupts
+from swarmscope.edge.stack.processes import Process, Program
+from swarmscope.edge.stack.run import Load
+from swarmscope.errors import ExitCode
+from swarmscope.settings import Settings
+
+DRIVER = Path(__file__).with_name("stack_driver.py")
+ROOT = DRIVER.parents[2]
+PORTS = ("SERVICE", "LOCUST", "EXPORTER", "PROMETHEUS", "ALERTMANAGER", "RECEIVER", "GRAFANA")
+
+Marked = Callable[[], list[str]]
+
+
+class Runner:
+    """Starts the driver in a folder and with ports of its own."""
+
+    def __init__(self, folder: Path, ports: list[int]) -> None:
+        self.ports = dict(zip(PORTS, ports, strict=True))
+        self.state = folder / "state"
+        self.output = folder / "output"
+        self.environ = {
+            **os.environ,
+            **{f"SWARMSCOPE_{name}_PORT": str(port) for name, port in self.ports.items()},
+            "SWARMSCOPE_STATE": str(self.state),
+            "SWARMSCOPE_REPORTS": str(folder / "reports"),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+            "PYTHONUNBUFFERED": "1",
+        }
+        self.started: list[subprocess.Popen[bytes]] = []
+
+    def start(self, *arguments: object, ignore_sigint: bool = False) -> subprocess.Popen[bytes]:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN) if ignore_sigint else None
+        try:
+            with self.output.open("wb") as output:
+                process = subprocess.Popen(
+                    [sys.executable, str(DRIVER), *map(str, arguments)],
+                    env=self.environ,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                )
+        finally:
+            if before is not None:
+                signal.signal(signal.SIGINT, before)
+        self.started.append(process)
+        return process
+
+    def run(self, *arguments: object) -> int:
+        return self.start(*arguments).wait(60)
+
+    @property
+    def said(self) -> str:
+        return self.output.read_text(encoding="utf-8")
+
+    def log(self, name: str) -> str:
+        return (self.state / "logs" / f"{name}.log").read_text(encoding="utf-8")
+
+    def pid_of(self, program: str) -> int:
+        folder = str(self.state)
+        for process in psutil.process_iter(["cmdline"]):
+            line = " ".join(process.info["cmdline"] or ())
+            if program in line and folder in line:
+                return process.pid
+        raise AssertionError(f"{program} does not run")
+
+
+@pytest.fixture
+def runner(tmp_path: Path, mark: Marked, free_ports: Callable[[int], list[int]]) -> Iterator[Runner]:
+    runner = Runner(tmp_path, free_ports(len(PORTS)))
+    yield runner
+    for process in runner.started:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def test_the_exit_code_is_locusts_verdict_and_what_prometheus_knows_outlives_a_run(
+    runner: Runner, mark: Marked
+) -> None:
+    assert runner.run(1.2, 10) == ExitCode.FAIL, runner.said
+    assert "FAIL  triggers-" in runner.said
+    assert "NO DATA → PASS: POST /events p95 ≤ 100ms" in runner.said
+    assert "Notifications received: 0" in runner.said
+    assert mark() == []
+    known = set((runner.state / "prometheus" / "wal").iterdir())
+    assert runner.run(0.2, 1) == ExitCode.GENERATOR_FAILED
+    assert "Locust ended with exit code 1, which is no verdict.\n  | the load is over" in runner.said
+    assert known < set((runner.state / "prometheus" / "wal").iterdir())
+    assert mark() == []
+
+
+def test_a_taken_port_is_said_and_nothing_is_started(runner: Runner, mark: Marked) -> None:
+    prometheus, receiver = runner.ports["PROMETHEUS"], runner.ports["RECEIVER"]
+    with socket.create_server(("127.0.0.1", prometheus)), socket.create_server(("127.0.0.1", receiver)):
+        assert runner.run(1, 0) == ExitCode.PORT_TAKEN
+    assert f"port {prometheus} (Prometheus) is in use by " in runner.said
+    assert f"port {receiver} (the notification receiver) is in use by " in runner.said
+    assert "SWARMSCOPE_PROMETHEUS_PORT=, SWARMSCOPE_RECEIVER_PORT=" in runner.said
+    assert not runner.state.exists()
+    assert mark() == []
+
+
+@pytest.mark.parametrize(
+    ("code", "expected", "words"),
+    [
+        (0, 0, "PASS  r1: Every target that was judged held. (exit code 0)"),
+        (12, 12, "NO DATA  r1: No target was missed, but one could not be measured. (exit code 12)"),
+        (3, 3, "CHECK FAILED  r1: a --check-* option of locust-plugins was not met. (exit code 3)"),
+        (2, 25, "GENERATOR FAILED  r1: Locust ended without giving a verdict. (exit code 25)"),
+        (-9, 25, "GENERATOR FAILED  r1: Locust ended without giving a verdict. (exit code 25)"),
+    ],
+)
+def test_every_end_of_locust_has_its_code_and_words(
+    tmp_path: Path, code: int, expected: int, words: str
+) -> None:
+    load = Load("r1", Settings(), Interrupts(), Console(file=io.StringIO()))
+    process = Process(Program("locust", "Locust", ("true",), ""), tmp_path / "locust.log")
+    assert load.exit_code_for(code, process) == expected
+    assert verdict_line("r1", expected) == words
+
+
+def test_without_prometheus_nothing_is_started(runner: Runner, mark: Marked, tmp_path: Path) -> None:
+    runner.environ["PATH"] = str(tmp_path)
+    assert runner.run(1, 0) == ExitCode.COMPONENT_MISSING
+    assert runner.said.startswith(
+        "Prometheus is not installed (no prometheus on PATH)\nAlertmanager is not inst"
+    )
+    assert not runner.state.exists()
+
+
+def test_a_prometheus_that_cannot_start_takes_the_rest_with_it(runner: Runner, mark: Marked) -> None:
+    runner.state.mkdir()
+    (runner.state / "prometheus").write_text("not a folder", encoding="utf-8")
+    assert runner.run(1, 0) == ExitCode.COMPONENT_FAILED
+    assert "Prometheus ended with exit code " in runner.said
+    assert f"its log is {runner.state / 'logs' / 'prometheus.log'}" in runner.said
+    assert mark() == []
+
+
+def test_a_second_stack_in_the_same_folder_is_refused(
+    runner: Runner, mark: Marked, eventually: Callable[..., bool], free_ports: Callable[[int], list[int]]
+) -> None:
+    first = runner.start(60, 0)
+    assert eventually(lambda: "Locust is starting" in runner.said or "users" in runner.said)
+    second = Runner(runner.output.parent, free_ports(len(PORTS)))
+    second.output = second.output.with_name("second")
+    assert second.run(1, 0) == ExitCode.PORT_TAKEN
+    assert f"another Swarmscope stack (process {first.pid}) uses {runner.state}" in second.said
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(30) == ExitCode.INTERRUPTED
+
+
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_lets_locust_write_its_report_and_leaves_nothing(
+    runner: Runner, mark: Marked, eventually: Callable[..., bool], sig: signal.Signals
+) -> None:
+    # As a shell starts a background job: SIGINT must reach Locust all the same.
+    process = runner.start(60, 0, ignore_sigint=True)
+    assert eventually(lambda: "→ PASS" in runner.said)
+    process.send_signal(sig)
+    assert process.wait(30) == ExitCode.INTERRUPTED
+    assert "told to stop" in runner.log("locust")
+    assert "Stopping: Locust ends its users and writes the report" in runner.said
+    assert "INTERRUPTED  triggers-" in runner.said
+    assert mark() == []
+
+
+def test_a_second_interrupt_ends_everything_at_once(
+    runner: Runner, mark: Marked, eventually: Callable[..., bool]
+) -> None:
+    process = runner.start(60, 0, "stubborn")
+    assert eventually(lambda: "→ PASS" in runner.said)
+    process.send_signal(signal.SIGINT)
+    assert eventually(lambda: "Stopping:" in runner.said)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == ExitCode.INTERRUPTED
+    assert "Ending everything at once" in runner.said
+    assert mark() == []
+
+
+def test_an_interrupt_while_starting_leaves_nothing(
+    runner: Runner, mark: Marked, eventually: Callable[..., bool]
+) -> None:
+    process = runner.start(60, 0)
+    assert eventually(lambda: "Starting " in runner.said)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == ExitCode.INTERRUPTED
+    assert mark() == []
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        (
+            "--storage.tsdb.path",
+            "Prometheus was ended by SIGKILL: the load goes on and is judged from Locust's own",
+        ),
+        ("reference.triggers", "the reference service was ended by SIGKILL: every request fails from now on"),
+    ],
+)
+def test_the_death_of_a_program_is_said_while_the_load_goes_on(
+    runner: Runner, mark: Marked, eventually: Callable[..., bool], program: str, words: str
+) -> None:
+    process = runner.start(4, 0)
+    assert eventually(lambda: "→ PASS" in runner.said)
+    os.kill(runner.pid_of(program), signal.SIGKILL)
+    assert eventually(lambda: words in runner.said, seconds=5)
+    # Every target held, as far as could be seen: but a part of what was to see it was dead.
+    assert process.wait(30) == ExitCode.COMPONENT_FAILED
+    assert "the load is over" in runner.log("locust")
+    assert runner.said.count(words) == 2  # when it happened, and at the end
+    assert mark() == []
+
+
+def test_a_runner_that_is_killed_takes_its_programs_with_it(
+    runner: Runner, mark: Marked, eventually: Callable[..., bool]
+) -> None:
+    process = runner.start(60, 0)
+    assert eventually(lambda: "→ PASS" in runner.said)
+    assert len(mark()) >= 5
+    process.kill()
+    process.wait()
+    assert eventually(lambda: mark() == [])
+
+
+def test_secrets_of_a_run_stay_out_of_what_others_can_read(
+    runner: Runner, mark: Marked, eventually: Callable[..., bool]
+) -> None:
+    process = runner.start(60, 0)
+    assert eventually(lambda: "→ PASS" in runner.said)
+    receiver = psutil.Process(runner.pid_of("swarmscope.edge.receiver"))
+    token = receiver.environ()["SWARMSCOPE_STOP_TOKEN"]
+    assert len(token) >= 24
+    assert not any(token in line for line in mark())
+    for path in runner.state.rglob("*"):
+        if path.is_file():
+            assert token.encode() not in path.read_bytes()
+    assert oct((runner.state / "config" / "alertmanager.yml").stat().st_mode)[-3:] == "600"
+    process.send_signal(signal.SIGTERM)
+    process.wait(30)
