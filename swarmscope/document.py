@@ -1,0 +1,91 @@
+"""Writes the reference pages that are made from the code: metrics and exit codes, as Markdown. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from swarmscope.errors import ExitCode
+from swarmscope.names import METRICS, Metric, Outcome, Phase, Recorded, RunState
+
+MARK = "by `make generate`; edits are lost."
+"""What every generated file says of itself near its top, whatever its format."""
+
+
+def origin(source: str) -> str:
+    """The sentence that tells a reader what to edit instead: put it into the format's own kind of comment."""
+    return f"Generated from {source} {MARK}"
+
+
+def metrics_page(metrics: Sequence[Metric] = METRICS) -> str:
+    """docs/metrics.md: every series that the exporter publishes, and what Prometheus records from them."""
+    return "\n".join(
+        [
+            _comment("swarmscope/names.py"),
+            "",
+            "# Metrics",
+            "",
+            "What the exporter publishes on `/metrics` (port 9646). Units are Prometheus' base units: seconds, bytes,",
+            "ratios from 0 to 1, counts per second. Counters never go back: a new run is a new `run` label.",
+            "",
+            _table(
+                ("metric", "type", "labels", "meaning"),
+                ((f"`{m.name}`", m.type, _codes(m.labels), _cell(m.help)) for m in metrics),
+            ),
+            "",
+            "## Values of labels",
+            "",
+            _table(
+                ("label", "values"),
+                (
+                    ("`outcome`", _codes(Outcome)),
+                    ("`state` of `locust_run_state`", _codes(RunState)),
+                    ("`phase`", f"{_codes(Phase)}, and the names that a profile gives to its stages"),
+                ),
+            ),
+            "",
+            "Labels that come from the service (`name`, `status`, `error`) have a bounded number of values; what is",
+            "beyond the bound is counted under `other`, and `locust_exporter_label_overflow_total` says how much.",
+            "",
+            "## Recorded by Prometheus",
+            "",
+            "The generated rules store these series, named level, metric and operation:",
+            "",
+            *(f"- `{name}`" for name in Recorded),
+            "",
+        ]
+    )
+
+
+def exit_codes_page() -> str:
+    """docs/exit-codes.md: what each exit code means."""
+    rows = [(str(code.value), code.name.replace("_", " "), _cell(code.meaning)) for code in ExitCode]
+    return "\n".join(
+        [
+            _comment("swarmscope/errors.py"),
+            "",
+            "# Exit codes",
+            "",
+            "One owner decides the exit code of a run, so that a pipeline can act on it. 1 to 3 stay Locust's and",
+            "locust-plugins' own: a `1` is an error inside Locust, a `3` a failed `--check-*` option.",
+            "",
+            _table(("code", "name", "meaning"), rows),
+            "",
+        ]
+    )
+
+
+def _comment(source: str) -> str:
+    return f"<!-- {origin(source)} -->"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _codes(words: Iterable[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words) or "none"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

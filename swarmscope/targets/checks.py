@@ -1,0 +1,101 @@
+"""Checks what the keys of a targets file mean together: targets. No I/O.
+
+They run on what is left when single fields with mistakes are taken out, and look into the document for what the user
+did write, so that one slip does not hide another and is not reported twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from swarmscope.errors import Problem
+from swarmscope.targets.build import placed_targets
+from swarmscope.targets.nearest import listed, suggestion
+from swarmscope.targets.spec import QUERY_KINDS, REQUEST_KINDS, SystemSpec, TargetSpec, keys_of
+from swarmscope.targets.validate import given, is_mapping
+from swarmscope.targets.yaml_text import Document
+
+_LIMITS = f"a limit: one of {listed(REQUEST_KINDS, 'or')}"
+
+
+def check_targets(spec: SystemSpec, document: Document) -> list[Problem]:
+    """Every problem of the targets beyond their single fields."""
+    if spec.targets is None:
+        return (
+            []
+            if "targets" in document.value
+            else [document.problem(("targets",), "is missing: what must hold?")]
+        )
+    problems: list[Problem] = []
+    for position, target in enumerate(spec.targets):
+        if is_mapping(document, "targets", position):
+            problems += _subject(target, position, document)
+            problems += _profiles(target, position, document)
+    return problems + _same_ids(spec.targets, document)
+
+
+def _subject(target: TargetSpec, position: int, document: Document) -> list[Problem]:
+    """A target is a request with limits, or a query with max or min."""
+    keys = given(document, "targets", position)
+    here = ("targets", position)
+    if any(key not in keys_of(TargetSpec) for key in keys):
+        # The unknown key is likely the one that would be missed here.
+        return []
+    if "request" in keys and "query" in keys:
+        return [document.problem(here, "has a request and a query: a target is about one of them")]
+    if "query" in keys:
+        return _query(position, document)
+    if "request" not in keys:
+        return [document.problem(here, "needs a request or a query", 'request: POST /events, or "*" for all')]
+    problems = [
+        document.problem((*here, key), "is for queries only", f"a request needs {_LIMITS}")
+        for key in (*QUERY_KINDS, "unit")
+        if key in keys
+    ]
+    if not problems and not any(kind in keys for kind in REQUEST_KINDS):
+        problems.append(document.problem(here, f"needs {_LIMITS}"))
+    return problems
+
+
+def _query(position: int, document: Document) -> list[Problem]:
+    keys = given(document, "targets", position)
+    here = ("targets", position)
+    problems = [
+        document.problem((*here, key), "is for requests only", "a query needs max or min")
+        for key in (*REQUEST_KINDS, "min_samples")
+        if key in keys
+    ]
+    if "name" not in keys:
+        problems.append(document.problem(here, "a query needs a name", "name: cold-start-p95"))
+    if not any(kind in keys for kind in QUERY_KINDS):
+        problems.append(document.problem(here, "a query needs max or min"))
+    return problems
+
+
+def _profiles(target: TargetSpec, position: int, document: Document) -> list[Problem]:
+    known = given(document, "profiles")
+    problems = []
+    names = target.profiles or []
+    for index, name in enumerate(names):
+        here = ("targets", position, "profiles", index)
+        if known and name not in known:
+            problems.append(
+                document.problem(here, f'no load profile "{name}"', suggestion(name, known, "profiles"))
+            )
+        elif name in names[:index]:
+            problems.append(document.problem(here, f'names "{name}" twice'))
+    return problems
+
+
+def _same_ids(targets: Sequence[TargetSpec], document: Document) -> list[Problem]:
+    problems = []
+    first: dict[str, str] = {}
+    for placed in placed_targets(targets):
+        here = ("targets", placed.position, placed.key)
+        where = f"targets[{placed.position}].{placed.key}"
+        if placed.target.id in first:
+            message = f'has the same id as {first[placed.target.id]}: "{placed.target.id}"'
+            problems.append(document.problem(here, message, "give one of them a name of its own"))
+        else:
+            first[placed.target.id] = where
+    return problems

@@ -1,0 +1,92 @@
+"""Holds a YAML document against a spec: every problem with line and hint, and what is left without them. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from swarmscope.errors import Problem
+from swarmscope.targets.fields import ERROR_TYPE, shown
+from swarmscope.targets.nearest import suggestion
+from swarmscope.targets.spec import keys_of, model_at
+from swarmscope.targets.yaml_text import Document, Path
+
+Spec = TypeVar("Spec", bound=BaseModel)
+
+_SHAPES = {
+    "model_type": "keys and values",
+    "dict_type": "keys and values",
+    "list_type": "a list",
+}
+
+
+def validate(model: type[Spec], document: Document) -> Spec:
+    """The document as a spec; adds every problem to the document and leaves out what is wrong.
+
+    So what stands beside a slip is still checked for what it means, and everything is reported at once.
+    """
+    try:
+        return model.model_validate(document.value)
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_input=True)
+    document.problems += [_problem(model, document, error) for error in errors]
+    return model.model_validate(_without(document.value, [_path(error) for error in errors]))
+
+
+def given(document: Document, *path: str | int) -> dict[str, Any]:
+    """The keys that the user wrote at this path, whatever their values; none when it is no mapping."""
+    value: Any = document.value
+    for step in path:
+        if isinstance(step, int):
+            value = value[step] if isinstance(value, list) else None
+        else:
+            value = value.get(step) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def is_mapping(document: Document, *path: str | int) -> bool:
+    """Whether keys and values stand at this path."""
+    *above, last = path
+    parent: Any = document.value
+    for step in above:
+        parent = parent[step]
+    return isinstance(parent[last], dict)
+
+
+def _path(error: Any) -> Path:
+    return tuple(error["loc"])
+
+
+def _problem(model: type[BaseModel], document: Document, error: Any) -> Problem:
+    path = _path(error)
+    kind = error["type"]
+    if kind == ERROR_TYPE:
+        return document.problem(path, error["msg"], error["ctx"]["hint"])
+    if kind == "extra_forbidden":
+        known = keys_of(model_at(model, path[:-1]))
+        unused = [key for key in known if key not in given(document, *path[:-1])]
+        return document.problem(path, "unknown key", suggestion(str(path[-1]), unused, "further keys"))
+    if kind in _SHAPES:
+        return document.problem(path, f"expected {_SHAPES[kind]}, got {shown(error['input'])}")
+    if kind == "too_short":
+        return document.problem(path, "expected at least one, got none")
+    return document.problem(path, str(error["msg"]))
+
+
+def _without(value: Any, paths: Sequence[Path]) -> Any:
+    """A copy without what stands at these paths; an item of a list of mappings becomes an empty one in its place."""
+    by_step: dict[str | int, list[Path]] = {}
+    for path in paths:
+        by_step.setdefault(path[0], []).append(path[1:])
+    if isinstance(value, list):
+        return [
+            item if index not in by_step else {} if () in by_step[index] else _without(item, by_step[index])
+            for index, item in enumerate(value)
+        ]
+    return {
+        key: item if key not in by_step else _without(item, by_step[key])
+        for key, item in value.items()
+        if () not in by_step.get(key, [])
+    }
