@@ -1,7 +1,8 @@
 """Events per second that the reference Triggers API takes in on one core.
 
-Run by `python -m benchmarks.reference_triggers`. The service is pinned to core 0, and a client of bare sockets (about 20 µs a request) to the others. Beside the rate it
-prints the service's own CPU time per event: on a machine that is busy with other things, only that repeats.
+Run by `python -m benchmarks.reference_triggers`. The service is pinned to one core, and a client of bare sockets
+(about 20 µs a request) to the others. Beside the rate it prints the service's own CPU time per event: on a machine
+that is busy with other things, only that repeats.
 """
 
 from __future__ import annotations

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import yaml
-
 from swarmscope.errors import ExitCode, SwarmscopeError
+from swarmscope.targets.parse import parse_environments
 
 LOCAL = "local"
 """The environment that is meant when none is named and the service is on this machine."""
@@ -67,5 +66,8 @@ def variable_of(name: str, system: str, environment: str) -> str:
 
 @cache
 def _environments(system: str) -> Mapping[str, Mapping[str, str]]:
-    document = yaml.safe_load((_SCENARIOS / system / "environments.yaml").read_text(encoding="utf-8"))
-    return {name: entry.get("credentials") or {} for name, entry in document["environments"].items()}
+    file = _SCENARIOS / system / "environments.yaml"
+    if not file.exists():
+        return {}
+    known = parse_environments(file.read_text(encoding="utf-8"), f"scenarios/{system}/environments.yaml")
+    return {name: environment.credentials for name, environment in known.items()}

@@ -78,3 +78,8 @@ def test_plain_locust_reads_the_environments_name_from_its_variable(monkeypatch)
 )
 def test_a_host_that_only_looks_like_this_machine_is_not(host):
     assert not is_this_machine(host)
+
+
+def test_a_system_without_an_environments_file_has_no_credentials():
+    assert variable_of("api_key", "no-such-system", "local") == ""
+    assert credential("api_key", "no-such-system", "local") is None
