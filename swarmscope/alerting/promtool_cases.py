@@ -21,6 +21,7 @@ from swarmscope.alerting.expected_alerts import (
 )
 from swarmscope.alerting.promql import equals, plain, selector, whole_ratio
 from swarmscope.alerting.rule_file import INTERVAL, as_yaml
+from swarmscope.alerting.server_rules import MISSING_HOLD
 from swarmscope.alerting.synthetic_traffic import Flow, Traffic, input_series
 from swarmscope.measurements import RequestKey
 from swarmscope.names import Phase, Recorded
@@ -75,7 +76,8 @@ def _request_case(system: System, target: Target) -> Case:
         run("ramp", (length, bad), phase=Phase.RAMP): None,
     }
     if spike > 0:
-        runs[run("spike", (fires, good), (spike, bad), (length - fires - spike, good))] = good
+        calm = _calm(system, bad)
+        runs[run("spike", (fires, calm), (spike, bad), (length - fires - spike, calm))] = calm
     others = [name for name in system.profiles if not target.judged_under(name)]
     if others:
         runs[run("other-profile", (length, bad), under=others[0])] = bad
@@ -124,6 +126,12 @@ def at_the_limit(target: Target) -> Flow:
     return Flow(((whole - part, target.limit), (part, target.limit + Decimal("0.001"))))
 
 
+def _calm(system: System, bad: Flow) -> Flow:
+    """As much traffic as any target wants, all of it fast: what only `bad` itself disturbs."""
+    rates = [math.ceil(target.limit) for target in system.targets if target.kind is Kind.RPS]
+    return Flow(((max([bad.requests, *rates]), FAST),))
+
+
 def example_of(pattern: str) -> RequestKey:
     """A request that the pattern names."""
     if pattern == ALL_REQUESTS:
@@ -144,6 +152,7 @@ def _server_cases(system: System, target: Target) -> list[Case]:
     """The query itself needs its service: what it answers is given, and what follows from it is tested."""
     profile = _profile_of(system, target)
     fires = math.ceil(system.alerting.window) + math.ceil(system.alerting.hold)
+    missed = math.ceil(system.alerting.window) + int(MISSING_HOLD.rstrip("s"))
     length = fires + 20
     page = input_series(system, Traffic(_RUN, RequestKey("GET", "/any"), profile, ((length, Flow()),)))
     answer = selector(
@@ -172,8 +181,9 @@ def _server_cases(system: System, target: Target) -> list[Case]:
             f"{target.in_words}: an answer that is missing is told, not taken for a good one",
             page,
             [
+                (missed - 1, missing, []),
+                (missed, missing, [expected_missing(system, other, _RUN) for other in [*judged, target]]),
                 (fires + 15, name, []),
-                (fires + 15, missing, [expected_missing(system, other, _RUN) for other in [*judged, target]]),
             ],
         ),
     ]

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from swarmscope.alerting.alert_names import AlertName
+from swarmscope.document import origin
 
 Rule = dict[str, Any]
 """One rule as Prometheus reads it: `record` or `alert`, `expr`, `for`, `labels`, `annotations`."""
@@ -50,9 +51,8 @@ def rule_file(groups: Sequence[Mapping[str, Any]], source: str, remark: str = ""
 
 def as_yaml(document: Mapping[str, Any], source: str, remark: str = "") -> str:
     """A generated YAML text with its source named on top."""
-    header = f"# Generated from {source} by `make generate`; edits are lost.\n"
-    header += "".join(f"# {line}\n" for line in remark.splitlines())
-    return header + yaml.dump(
+    header = [origin(source), *remark.splitlines()]
+    return "".join(f"# {line}\n" for line in header) + yaml.dump(
         _plain(document), Dumper=_Readable, sort_keys=False, allow_unicode=True, width=10_000
     )
 

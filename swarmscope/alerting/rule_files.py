@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from swarmscope.alerting.links import Links
+from swarmscope.alerting.prometheus_config import compose_config
 from swarmscope.alerting.promtool_cases import system_tests
 from swarmscope.alerting.recording_rules import run_recordings
 from swarmscope.alerting.rule_file import group, rule_file
@@ -13,6 +14,7 @@ from swarmscope.alerting.stack_guards import stack_guards
 from swarmscope.alerting.target_rules import system_rules
 from swarmscope.targets import System
 
+CONFIG = "prometheus/prometheus.yml"
 RECORDINGS = "prometheus/rules/recording.generated.yml"
 GUARDS = "alerts/guards.generated.yml"
 RULE_GLOBS = ("prometheus/rules/*.generated.yml", "alerts/*.generated.yml")
@@ -41,6 +43,6 @@ def rule_files(systems: Sequence[System], links: Links | None = None) -> dict[st
 
 
 def alerting_files(systems: Sequence[System]) -> dict[str, str]:
-    """Everything about rules that is committed: the rule files and their promtool tests, by path."""
+    """Everything that Prometheus and promtool read from the checkout: configuration, rules and their tests, by path."""
     tests = {f"alerts/tests/{system.name}_test.generated.yml": system_tests(system) for system in systems}
-    return rule_files(systems) | tests
+    return {CONFIG: compose_config()} | rule_files(systems) | tests
