@@ -17,16 +17,11 @@ from typing import Any
 
 from locust.argument_parser import get_empty_argument_parser
 
-from swarmscope.edge.files import (
-    choose_environment,
-    choose_profile,
-    known_systems,
-    load_environments,
-    load_system,
-)
+from swarmscope.edge.files import known_systems, load_environments, load_system
 from swarmscope.errors import ConfigurationError, Problem
 from swarmscope.settings import Settings
 from swarmscope.targets import Environment, Profile, System
+from swarmscope.targets.choose import choose_environment, choose_profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +48,8 @@ def read_ahead(root: Path, arguments: Sequence[str]) -> Choice:
     environments = load_environments(root, system.name)
     if options.host and options.test_env not in environments:
         return Choice(system, profile, None, options.test_env)
-    environment = choose_environment(environments, options.test_env or None, f"scenarios/{system.name}")
+    source = f"scenarios/{system.name}/environments.yaml"
+    environment = choose_environment(environments, options.test_env or None, source)
     return Choice(system, profile, environment, environment.name)
 
 
