@@ -10,20 +10,30 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any
-from urllib.parse import urlsplit
+from typing import Annotated, Any, TypeVar
 
 from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from swarmscope.targets.model import ALL_REQUESTS, Priority
+from swarmscope.targets.model import Priority
 from swarmscope.targets.nearest import listed, nearest
+from swarmscope.targets.texts import (
+    A_QUERY,
+    A_REQUEST,
+    A_VARIABLE,
+    AN_ADDRESS,
+    parse_address,
+    parse_query,
+    parse_request,
+    parse_variable,
+)
 from swarmscope.targets.units import (
     DURATION_PATTERN,
     PERCENTAGE_PATTERN,
     RATE_PATTERN,
     NotUnderstood,
     Quantity,
+    Refused,
     parse_duration,
     parse_measure,
     parse_percentage,
@@ -31,6 +41,8 @@ from swarmscope.targets.units import (
     rate_number,
 )
 from swarmscope.targets.yaml_text import Scalar
+
+Value = TypeVar("Value")
 
 ERROR_TYPE = "swarmscope"
 MOST_SHOWN = 60
@@ -41,11 +53,12 @@ ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 REQUEST_PATTERN = r"^(\*|\S+ \S.*)$"
 VARIABLE_PATTERN = r"^[A-Z_][A-Z0-9_]*$"
 HEALTH_PATTERN = r"^/\S*$"
+SYSTEM_PATTERN = r"^[a-z][a-z0-9_]*$"
+CLASS_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
 MOST_WHOLE = 1_000_000
 MOST_NAME = 80
 SLOWEST_LIMIT = Decimal(60)
 """Seconds; the histograms' last bound."""
-_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
 def shown(value: object) -> str:
@@ -91,19 +104,31 @@ def read_text(value: object) -> str:
     return _text(value)
 
 
-def _quantity(parse: Callable[[str], Quantity], what: str) -> Callable[[object], Quantity]:
-    def read(value: object) -> Quantity:
-        scalar = _scalar(value, what)
+def _reader(
+    parse: Callable[[str], Value], what: str, take: Callable[[object, str], str] = _text
+) -> Callable[[object], Value]:
+    """A reader of texts that `parse` understands; `what` is expected where there is no text at all."""
+
+    def read(value: object) -> Value:
+        # A Scalar is not to be seen behind the door.
+        text = str(take(value, what))
         try:
-            return parse(str(scalar))
+            return parse(text)
         except NotUnderstood as error:
             raise _expected(error.expected, value, error.hint) from None
+        except Refused as error:
+            raise wrong(error.message, error.hint) from None
 
     return read
 
 
+def _quantity(parse: Callable[[str], Quantity], what: str) -> Callable[[object], Quantity]:
+    # To put `on` into quotes would not make a duration of it.
+    return _reader(parse, what, _scalar)
+
+
 def _duration(text: str, example: str) -> Quantity:
-    return Quantity(parse_duration(text, example), text, "s")
+    return Quantity(parse_duration(text, example), text)
 
 
 def _latency(text: str) -> Quantity:
@@ -177,15 +202,14 @@ def _choice(known: type[StrEnum]) -> Callable[[object], Any]:
 
 
 def _matching(pattern: str, what: str, hint: str = "") -> Callable[[object], str]:
-    def read(value: object) -> str:
-        text = _text(value, what)
+    def parse(text: str) -> str:
         if not re.fullmatch(pattern.removeprefix("^").removesuffix("$"), text):
-            raise _expected(what, value, hint)
+            raise NotUnderstood(what, hint)
         if len(text) > MOST_NAME:
-            raise wrong(f"expected at most {MOST_NAME} characters, got {len(text)}")
+            raise Refused(f"expected at most {MOST_NAME} characters, got {len(text)}")
         return text
 
-    return read
+    return _reader(parse, what)
 
 
 read_name = _matching(
@@ -193,99 +217,16 @@ read_name = _matching(
 )
 read_id = _matching(ID_PATTERN, "a name such as cold-start-p95", "names are letters, digits, ., _ and -")
 read_system_name = _matching(
-    r"[a-z][a-z0-9_]*",
+    SYSTEM_PATTERN,
     "the name of the system's folder",
     "names are lower-case letters, digits and _, a letter first",
 )
-read_class_name = _matching(r"[A-Za-z_][A-Za-z0-9_]*", "the name of a class")
-
-
-def read_health(value: object) -> str:
-    """The path of the health check."""
-    text = _text(value, "a path such as /health")
-    if not re.fullmatch(r"/\S*", text):
-        raise _expected("a path such as /health", value, "the environment's host is put before it")
-    return text
-
-
-def read_request(value: object) -> str:
-    """A request pattern: `METHOD NAME` with `*` as wildcard, or `*` alone."""
-    what = 'a request such as POST /events, or "*" for all'
-    text = _text(value, what)
-    if text == ALL_REQUESTS:
-        return text
-    method, space, name = text.partition(" ")
-    if not space or not text.isprintable() or not method or not name.strip() or name != name.strip():
-        hint = "write method, one space and the name that Locust shows"
-        if text.startswith("/"):
-            hint = f"put the method before it: GET {text[:MOST_SHOWN]}"
-        raise _expected(what, value, hint)
-    if method not in _METHODS and method.upper() in _METHODS:
-        raise _expected(
-            what, value, f"Locust writes methods in capitals: {method.upper()} {name[:MOST_SHOWN]}"
-        )
-    return text
-
-
-def read_query(value: object) -> str:
-    """A PromQL query, in which `$run` and `$window` may stand."""
-    text = _text(value, "a PromQL query").strip()
-    for word in re.findall(r"\$([A-Za-z_]+)", "" if "?P<" in text else text):
-        if word not in ("run", "window"):
-            near = nearest(word, ("run", "window"))
-            hint = f"did you mean ${near}?" if near else ""
-            raise wrong(f"${word} stands for nothing: only $run and $window do", hint)
-    if re.search(r"\$run\b", re.sub(r"""\brun\s*=~?\s*(["'`])\$run\1""", "", text)):
-        raise wrong(
-            'expected $run only as run="$run", since an alert watches all runs at once',
-            'write the label matcher run="$run", or leave it out',
-        )
-    return text
-
-
-def read_host(value: object) -> str:
-    """The address of a service, without a slash at its end; a password in it is refused and not shown."""
-    what = "an address such as https://api.example.com"
-    text = _text(value, what)
-    if "@" in text:
-        raise wrong("expected an address without a user name or password", "name them under credentials")
-    if "://" not in text:
-        near = "http" if re.match(r"(localhost|127\.|\[)", text) else "https"
-        raise _expected(what, value, f"put the scheme before it: {near}://{text[:MOST_SHOWN]}")
-    try:
-        parts = urlsplit(text)
-        hostname, _ = parts.hostname, parts.port
-    except ValueError:
-        raise _expected(what, value) from None
-    if parts.scheme not in ("http", "https"):
-        raise _expected(what, value, "the scheme is http or https")
-    if not hostname or re.search(r"[\s{}$\\]", text) or not text.isprintable():
-        raise _expected(what, value)
-    if parts.query or parts.fragment:
-        raise _expected(what, value, "the scenario's requests add what follows the path")
-    return text.rstrip("/")
-
-
-def read_variable(value: object) -> str:
-    """The name of an environment variable. What is refused is never shown: it may be the secret itself."""
-    what = "the name of an environment variable such as API_KEY"
-    scalar = _scalar(value, what)
-    if match := re.fullmatch(r"\$(?:([A-Z_][A-Z0-9_]*)|\{([A-Z_][A-Z0-9_]*)\})", scalar):
-        raise wrong(f"expected {what}, without $", f"write {match[1] or match[2]}")
-    if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", scalar) or _looks_secret(scalar):
-        raise wrong(
-            f"expected {what}, got something that looks like the secret itself",
-            "put the secret into an environment variable and write the variable's name, in capitals, here",
-        )
-    return str(scalar)
-
-
-def _looks_secret(text: str) -> bool:
-    """Capitals and digits without a break are an access key rather than a name."""
-    digits = sum(character.isdigit() for character in text)
-    return len(text) > MOST_NAME or (
-        len(text) >= 16 and "_" not in text and (digits >= 2 or text[:4] in ("AKIA", "ASIA"))
-    )
+read_class_name = _matching(CLASS_PATTERN, "the name of a user class", "write it as users.py does")
+read_health = _matching(HEALTH_PATTERN, "a path such as /health", "the environment's host is put before it")
+read_request = _reader(parse_request, A_REQUEST)
+read_query = _reader(parse_query, A_QUERY)
+read_host = _reader(parse_address, AN_ADDRESS)
+read_variable = _reader(parse_variable, A_VARIABLE, _scalar)
 
 
 def _kind(read: Callable[[object], Any], **schema: Any) -> Any:
@@ -297,8 +238,8 @@ _number = {"type": "number", "exclusiveMinimum": 0}
 Text = Annotated[str, *_kind(read_text, type="string", minLength=1)]
 Name = Annotated[str, *_kind(read_name, type="string", pattern=NAME_PATTERN, maxLength=MOST_NAME)]
 TargetName = Annotated[str, *_kind(read_id, type="string", pattern=ID_PATTERN, maxLength=MOST_NAME)]
-SystemName = Annotated[str, *_kind(read_system_name, type="string", pattern="^[a-z][a-z0-9_]*$")]
-ClassName = Annotated[str, *_kind(read_class_name, type="string")]
+SystemName = Annotated[str, *_kind(read_system_name, type="string", pattern=SYSTEM_PATTERN)]
+ClassName = Annotated[str, *_kind(read_class_name, type="string", pattern=CLASS_PATTERN)]
 Health = Annotated[str, *_kind(read_health, type="string", pattern=HEALTH_PATTERN)]
 Request = Annotated[str, *_kind(read_request, type="string", pattern=REQUEST_PATTERN)]
 Query = Annotated[str, *_kind(read_query, type="string", minLength=1)]

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from swarmscope.errors import ConfigurationError
 from swarmscope.targets import build
 from swarmscope.targets.checks import check_targets
-from swarmscope.targets.fields import NAME_PATTERN
 from swarmscope.targets.model import Environment, System
 from swarmscope.targets.profile_checks import check_alerting, check_profiles
 from swarmscope.targets.spec import EnvironmentSpec, EnvironmentsSpec, SystemSpec, keys_of
@@ -40,17 +37,11 @@ def parse_environments(text: str, source: str) -> dict[str, Environment]:
     """
     document = read_yaml(text, source)
     spec = validate(EnvironmentsSpec, document)
-    named = given(document, "environments")
     if "environments" not in document.value:
         hint = "environments: {local: {host: http://127.0.0.1:8000}}"
         document.problems.append(document.problem(("environments",), "is missing", hint))
-    elif not named and is_mapping(document, "environments"):
-        document.problems.append(document.problem(("environments",), "expected at least one, got none"))
     for name in spec.environments or {}:
         path = ("environments", name)
-        if not re.fullmatch(NAME_PATTERN, name):
-            hint = "names are lower-case letters, digits, _ and -, a letter first"
-            document.problems.append(document.problem(path, "expected a name such as dev", hint))
         keys = given(document, *path)
         misspelt = any(key not in keys_of(EnvironmentSpec) for key in keys)
         if "host" not in keys and is_mapping(document, *path) and not misspelt:

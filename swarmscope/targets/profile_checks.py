@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from itertools import pairwise
 
 from swarmscope.errors import Problem
 from swarmscope.names import Phase
 from swarmscope.targets import build
-from swarmscope.targets.fields import NAME_PATTERN
 from swarmscope.targets.model import Profile, Stage
 from swarmscope.targets.nearest import suggestion
 from swarmscope.targets.spec import ProfileSpec, SystemSpec, keys_of
@@ -26,13 +24,8 @@ def check_profiles(spec: SystemSpec, document: Document) -> list[Problem]:
     if spec.profiles is None:
         missing = document.problem(("profiles",), "is missing: under which load?", _EXAMPLE)
         return [] if "profiles" in document.value else [missing]
-    if not spec.profiles and not given(document, "profiles"):
-        return [document.problem(("profiles",), "expected at least one load profile, got none", _EXAMPLE)]
-    problems = []
+    problems: list[Problem] = []
     for name, profile in spec.profiles.items():
-        if not re.fullmatch(NAME_PATTERN, name):
-            hint = "names are lower-case letters, digits, _ and -, a letter first"
-            problems.append(document.problem(("profiles", name), "expected a name such as peak", hint))
         if is_mapping(document, "profiles", name):
             problems += _profile(name, profile, document)
     known = given(document, "profiles")

@@ -30,6 +30,15 @@ class _EditorSchema(GenerateJsonSchema):
         default = schema.get("default")
         return inner if default is None else {**inner, "default": default}
 
+    def dict_schema(self, schema: Any) -> dict[str, Any]:
+        # Pydantic's own form lets every key through that does not match the pattern.
+        written = {
+            "type": "object",
+            "propertyNames": self.generate_inner(schema["keys_schema"]),
+            "additionalProperties": self.generate_inner(schema["values_schema"]),
+        }
+        return written | ({"minProperties": schema["min_length"]} if schema.get("min_length") else {})
+
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 

@@ -24,7 +24,6 @@ _QUERY_ITEM: JsonDict = {
 _REQUEST_ITEM: JsonDict = {"required": ["request"], "anyOf": [{"required": [kind]} for kind in REQUEST_KINDS]}
 _ALERTING = Alerting()
 _PROFILE = Profile("")
-_PROFILE_NAMES: JsonDict = {"propertyNames": {"pattern": fields.NAME_PATTERN}, "minProperties": 1}
 
 
 class _Spec(BaseModel):
@@ -160,7 +159,7 @@ class ProfileSpec(_Spec):
         f"(default {_PROFILE.graceful_stop}s).",
         examples=["5s"],
     )
-    user_classes: dict[str, fields.Count] | None = Field(
+    user_classes: dict[fields.ClassName, fields.Count] | None = Field(
         None,
         description="User classes and their weights; all classes of the system when not given.",
         examples=[{"Browsing": 8, "Buying": 2}],
@@ -210,8 +209,8 @@ class SystemSpec(_Spec):
     )
     alerting: AlertingSpec | None = Field(None, description="How fast a breach becomes a notification.")
     targets: list[TargetSpec] | None = Field(None, description="What the system must achieve.", min_length=1)
-    profiles: dict[str, ProfileSpec] | None = Field(
-        None, description="Load profiles by name.", json_schema_extra=_PROFILE_NAMES
+    profiles: dict[fields.Name, ProfileSpec] | None = Field(
+        None, description="Load profiles by name.", min_length=1
     )
 
 
@@ -223,11 +222,10 @@ class EnvironmentSpec(_Spec):
     host: fields.Host | None = Field(
         None, description="Address of the service.", examples=["https://api.example.com"]
     )
-    credentials: dict[str, fields.Variable] | None = Field(
+    credentials: dict[fields.Name, fields.Variable] | None = Field(
         None,
         description="Names of the environment variables that hold the secrets, by the scenario's name for them.",
         examples=[{"api_key": "LOCUST_API_KEY"}],
-        json_schema_extra={"propertyNames": {"pattern": fields.NAME_PATTERN}},
     )
     description: fields.Text | None = Field(None, description="What this environment is.")
 
@@ -239,8 +237,8 @@ class EnvironmentsSpec(_Spec):
         title="Swarmscope environments", json_schema_extra={"required": ["environments"]}
     )
 
-    environments: dict[str, EnvironmentSpec] | None = Field(
-        None, description="Environments by name: local, dev, sit, …", json_schema_extra=_PROFILE_NAMES
+    environments: dict[fields.Name, EnvironmentSpec] | None = Field(
+        None, description="Environments by name: local, dev, sit, …", min_length=1
     )
 
 

@@ -22,11 +22,20 @@ RATE_PATTERN = r"^[0-9]+(\.[0-9]+)?( ?/s| ?rps)?$"
 
 
 class NotUnderstood(ValueError):
-    """A text is not the quantity that was expected; says what was, and how to write it."""
+    """A text is not what was expected; says what was, and how to write it."""
 
     def __init__(self, expected: str, hint: str = "") -> None:
         super().__init__(expected)
         self.expected = expected
+        self.hint = hint
+
+
+class Refused(ValueError):
+    """A text is not accepted, for a reason that must not, or need not, show it."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
         self.hint = hint
 
 

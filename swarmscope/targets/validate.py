@@ -15,6 +15,8 @@ from swarmscope.targets.yaml_text import Document, Path
 
 Spec = TypeVar("Spec", bound=BaseModel)
 
+_KEY = "[key]"
+"""What pydantic puts after a key that is wrong itself."""
 _SHAPES = {
     "model_type": "keys and values",
     "dict_type": "keys and values",
@@ -27,12 +29,21 @@ def validate(model: type[Spec], document: Document) -> Spec:
 
     So what stands beside a slip is still checked for what it means, and everything is reported at once.
     """
-    try:
-        return model.model_validate(document.value)
-    except ValidationError as error:
-        errors = error.errors(include_url=False, include_input=True)
+    value, errors = document.value, _errors(model, document.value)
     document.problems += [_problem(model, document, error) for error in errors]
-    return model.model_validate(_without(document.value, [_path(error) for error in errors]))
+    while errors:
+        value = _without(value, [_path(error) for error in errors])
+        # What is left may be wrong for being left: a list without its only item.
+        errors = _errors(model, value)
+    return model.model_validate(value)
+
+
+def _errors(model: type[BaseModel], value: Any) -> list[Any]:
+    try:
+        model.model_validate(value)
+    except ValidationError as error:
+        return list(error.errors(include_url=False))
+    return []
 
 
 def given(document: Document, *path: str | int) -> dict[str, Any]:
@@ -56,7 +67,9 @@ def is_mapping(document: Document, *path: str | int) -> bool:
 
 
 def _path(error: Any) -> Path:
-    return tuple(error["loc"])
+    path = tuple(error["loc"])
+    # A wrong key goes with all that it holds.
+    return path[:-1] if path[-1] == _KEY else path
 
 
 def _problem(model: type[BaseModel], document: Document, error: Any) -> Problem:

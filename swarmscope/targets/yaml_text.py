@@ -73,6 +73,11 @@ def path_text(path: Path) -> str:
     return text
 
 
+def _short(tag: str) -> str:
+    """A tag as it is written: `!!set`."""
+    return f"!!{tag.removeprefix(_TAG)}" if tag.startswith(_TAG) else tag
+
+
 def read_yaml(text: str, source: str) -> Document:
     """Read one document of keys and values; raises ConfigurationError where there is none."""
     try:
@@ -132,8 +137,7 @@ class _Reader:
         if any(node is above for above in self._open):
             self._refuse("an alias stands inside of what it stands for", path)
         if node.tag not in _KNOWN_TAGS:
-            short = node.tag.replace(_TAG, "!!")
-            self._note(path, f"the tag {short} means nothing here", "remove it")
+            self._note(path, f"the tag {_short(node.tag)} means nothing here", "remove it")
         if isinstance(node, yaml.ScalarNode):
             return Scalar.of(node)
         self._open.append(node)
@@ -189,23 +193,17 @@ class _Reader:
                 found = value | found
         return found
 
-    def _key(self, node: yaml.Node, path: Path, line: int) -> str | None:
-        problem = ""
-        hint = ""
+    def _key(self, node: yaml.Node, path: Path, line: int) -> Scalar | None:
         if not isinstance(node, yaml.ScalarNode):
-            problem = "a key must be plain text"
+            problem, hint = "a key must be plain text", ""
         elif node.tag == f"{_TAG}bool":
-            problem = f"YAML reads the key {node.value} as true or false"
-            hint = "put it in quotes"
+            problem, hint = f"YAML reads the key {node.value} as true or false", "put it in quotes"
         elif node.tag not in _KNOWN_TAGS:
-            problem = f"the tag {node.tag.replace(_TAG, '!!')} means nothing here"
-            hint = "remove it"
-        if problem:
-            self._document.problems.append(
-                Problem(self._document.source, path_text(path), problem, hint, line)
-            )
-            return None
-        return str(node.value)
+            problem, hint = f"the tag {_short(node.tag)} means nothing here", "remove it"
+        else:
+            return Scalar.of(node)
+        self._document.problems.append(Problem(self._document.source, path_text(path), problem, hint, line))
+        return None
 
     def _note(self, path: Path, message: str, hint: str = "") -> None:
         self._document.problems.append(self._document.problem(path, message, hint))
