@@ -186,9 +186,8 @@ def _up(
     from swarmscope.edge.stack.background import up  # noqa: PLC0415
 
     request = _request(options, for_locust, root)
-    return up(
-        root, request, read_settings(environ), environ, _console(), hold_arguments=_as_arguments(request)
-    )
+    holder = (sys.executable, "-m", "swarmscope.edge.cli", "_hold", *_as_arguments(request))
+    return up(root, request, read_settings(environ), environ, _console(), holder=holder)
 
 
 def _hold(
@@ -264,7 +263,9 @@ def _check(
 def _generate(
     options: argparse.Namespace, _for_locust: Sequence[str], root: Path, _environ: Mapping[str, str]
 ) -> int:
-    raise NotImplementedError
+    from swarmscope.edge.generate import main as generate  # noqa: PLC0415
+
+    return generate(["--check"] if options.check else [], root)
 
 
 def _new(

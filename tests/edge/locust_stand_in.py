@@ -1,6 +1,6 @@
 """Stands in for Locust where only its life matters: answers GET /live, ends by itself or on SIGINT.
 
-locust_stand_in.py PORT RUN SECONDS EXIT_CODE [stubborn]
+locust_stand_in.py PORT RUN SECONDS EXIT_CODE [stubborn | web UI's port]
 """
 
 import http.server
@@ -49,7 +49,7 @@ class Page(http.server.BaseHTTPRequestHandler):
             "generators": [],
             "problems": [],
         }
-        self.send_response(200 if self.path == "/live" else 404)
+        self.send_response(200 if self.path in ("/live", "/") else 404)
         self.end_headers()
         self.wfile.write(json.dumps(body).encode())
 
@@ -62,8 +62,9 @@ def main() -> int:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     else:
         signal.signal(signal.SIGINT, lambda *_: told_to_stop.set())
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", PORT), Page)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    for port in [PORT, *map(int, filter(str.isdigit, sys.argv[5:]))]:
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Page)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
     if told_to_stop.wait(SECONDS):
         print("told to stop", flush=True)
         return 130

@@ -4,10 +4,9 @@ import io
 import os
 import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -20,77 +19,11 @@ from swarmscope.edge.stack.run import Load
 from swarmscope.errors import ExitCode
 from swarmscope.settings import Settings
 
-DRIVER = Path(__file__).with_name("stack_driver.py")
-ROOT = DRIVER.parents[2]
-PORTS = ("SERVICE", "LOCUST", "EXPORTER", "PROMETHEUS", "ALERTMANAGER", "RECEIVER", "GRAFANA")
-
 Marked = Callable[[], list[str]]
 
 
-class Runner:
-    """Starts the driver in a folder and with ports of its own."""
-
-    def __init__(self, folder: Path, ports: list[int]) -> None:
-        self.ports = dict(zip(PORTS, ports, strict=True))
-        self.state = folder / "state"
-        self.output = folder / "output"
-        self.environ = {
-            **os.environ,
-            **{f"SWARMSCOPE_{name}_PORT": str(port) for name, port in self.ports.items()},
-            "SWARMSCOPE_STATE": str(self.state),
-            "SWARMSCOPE_REPORTS": str(folder / "reports"),
-            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
-            "PYTHONUNBUFFERED": "1",
-        }
-        self.started: list[subprocess.Popen[bytes]] = []
-
-    def start(self, *arguments: object, ignore_sigint: bool = False) -> subprocess.Popen[bytes]:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN) if ignore_sigint else None
-        try:
-            with self.output.open("wb") as output:
-                process = subprocess.Popen(
-                    [sys.executable, str(DRIVER), *map(str, arguments)],
-                    env=self.environ,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                )
-        finally:
-            if before is not None:
-                signal.signal(signal.SIGINT, before)
-        self.started.append(process)
-        return process
-
-    def run(self, *arguments: object) -> int:
-        return self.start(*arguments).wait(60)
-
-    @property
-    def said(self) -> str:
-        return self.output.read_text(encoding="utf-8")
-
-    def log(self, name: str) -> str:
-        return (self.state / "logs" / f"{name}.log").read_text(encoding="utf-8")
-
-    def pid_of(self, program: str) -> int:
-        folder = str(self.state)
-        for process in psutil.process_iter(["cmdline"]):
-            line = " ".join(process.info["cmdline"] or ())
-            if program in line and folder in line:
-                return process.pid
-        raise AssertionError(f"{program} does not run")
-
-
-@pytest.fixture
-def runner(tmp_path: Path, mark: Marked, free_ports: Callable[[int], list[int]]) -> Iterator[Runner]:
-    runner = Runner(tmp_path, free_ports(len(PORTS)))
-    yield runner
-    for process in runner.started:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-
-
 def test_the_exit_code_is_locusts_verdict_and_what_prometheus_knows_outlives_a_run(
-    runner: Runner, mark: Marked
+    runner: Any, mark: Marked
 ) -> None:
     assert runner.run(1.2, 10) == ExitCode.FAIL, runner.said
     assert "FAIL  triggers-" in runner.said
@@ -104,7 +37,7 @@ def test_the_exit_code_is_locusts_verdict_and_what_prometheus_knows_outlives_a_r
     assert mark() == []
 
 
-def test_a_taken_port_is_said_and_nothing_is_started(runner: Runner, mark: Marked) -> None:
+def test_a_taken_port_is_said_and_nothing_is_started(runner: Any, mark: Marked) -> None:
     prometheus, receiver = runner.ports["PROMETHEUS"], runner.ports["RECEIVER"]
     with socket.create_server(("127.0.0.1", prometheus)), socket.create_server(("127.0.0.1", receiver)):
         assert runner.run(1, 0) == ExitCode.PORT_TAKEN
@@ -134,7 +67,7 @@ def test_every_end_of_locust_has_its_code_and_words(
     assert verdict_line("r1", expected) == words
 
 
-def test_without_prometheus_nothing_is_started(runner: Runner, mark: Marked, tmp_path: Path) -> None:
+def test_without_prometheus_nothing_is_started(runner: Any, mark: Marked, tmp_path: Path) -> None:
     runner.environ["PATH"] = str(tmp_path)
     assert runner.run(1, 0) == ExitCode.COMPONENT_MISSING
     assert runner.said.startswith(
@@ -143,7 +76,7 @@ def test_without_prometheus_nothing_is_started(runner: Runner, mark: Marked, tmp
     assert not runner.state.exists()
 
 
-def test_a_prometheus_that_cannot_start_takes_the_rest_with_it(runner: Runner, mark: Marked) -> None:
+def test_a_prometheus_that_cannot_start_takes_the_rest_with_it(runner: Any, mark: Marked) -> None:
     runner.state.mkdir()
     (runner.state / "prometheus").write_text("not a folder", encoding="utf-8")
     assert runner.run(1, 0) == ExitCode.COMPONENT_FAILED
@@ -153,12 +86,11 @@ def test_a_prometheus_that_cannot_start_takes_the_rest_with_it(runner: Runner, m
 
 
 def test_a_second_stack_in_the_same_folder_is_refused(
-    runner: Runner, mark: Marked, eventually: Callable[..., bool], free_ports: Callable[[int], list[int]]
+    runner: Any, mark: Marked, eventually: Callable[..., bool], free_ports: Callable[[int], list[int]]
 ) -> None:
     first = runner.start(60, 0)
     assert eventually(lambda: "Locust is starting" in runner.said or "users" in runner.said)
-    second = Runner(runner.output.parent, free_ports(len(PORTS)))
-    second.output = second.output.with_name("second")
+    second = runner.beside(free_ports(7))
     assert second.run(1, 0) == ExitCode.PORT_TAKEN
     assert f"another Swarmscope stack (process {first.pid}) uses {runner.state}" in second.said
     first.send_signal(signal.SIGTERM)
@@ -167,7 +99,7 @@ def test_a_second_stack_in_the_same_folder_is_refused(
 
 @pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_lets_locust_write_its_report_and_leaves_nothing(
-    runner: Runner, mark: Marked, eventually: Callable[..., bool], sig: signal.Signals
+    runner: Any, mark: Marked, eventually: Callable[..., bool], sig: signal.Signals
 ) -> None:
     # As a shell starts a background job: SIGINT must reach Locust all the same.
     process = runner.start(60, 0, ignore_sigint=True)
@@ -181,7 +113,7 @@ def test_an_interrupt_lets_locust_write_its_report_and_leaves_nothing(
 
 
 def test_a_second_interrupt_ends_everything_at_once(
-    runner: Runner, mark: Marked, eventually: Callable[..., bool]
+    runner: Any, mark: Marked, eventually: Callable[..., bool]
 ) -> None:
     process = runner.start(60, 0, "stubborn")
     assert eventually(lambda: "→ PASS" in runner.said)
@@ -194,7 +126,7 @@ def test_a_second_interrupt_ends_everything_at_once(
 
 
 def test_an_interrupt_while_starting_leaves_nothing(
-    runner: Runner, mark: Marked, eventually: Callable[..., bool]
+    runner: Any, mark: Marked, eventually: Callable[..., bool]
 ) -> None:
     process = runner.start(60, 0)
     assert eventually(lambda: "Starting " in runner.said)
@@ -214,7 +146,7 @@ def test_an_interrupt_while_starting_leaves_nothing(
     ],
 )
 def test_the_death_of_a_program_is_said_while_the_load_goes_on(
-    runner: Runner, mark: Marked, eventually: Callable[..., bool], program: str, words: str
+    runner: Any, mark: Marked, eventually: Callable[..., bool], program: str, words: str
 ) -> None:
     process = runner.start(4, 0)
     assert eventually(lambda: "→ PASS" in runner.said)
@@ -228,7 +160,7 @@ def test_the_death_of_a_program_is_said_while_the_load_goes_on(
 
 
 def test_a_runner_that_is_killed_takes_its_programs_with_it(
-    runner: Runner, mark: Marked, eventually: Callable[..., bool]
+    runner: Any, mark: Marked, eventually: Callable[..., bool]
 ) -> None:
     process = runner.start(60, 0)
     assert eventually(lambda: "→ PASS" in runner.said)
@@ -239,7 +171,7 @@ def test_a_runner_that_is_killed_takes_its_programs_with_it(
 
 
 def test_secrets_of_a_run_stay_out_of_what_others_can_read(
-    runner: Runner, mark: Marked, eventually: Callable[..., bool]
+    runner: Any, mark: Marked, eventually: Callable[..., bool]
 ) -> None:
     process = runner.start(60, 0)
     assert eventually(lambda: "→ PASS" in runner.said)

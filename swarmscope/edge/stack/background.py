@@ -7,7 +7,6 @@ when one dies, and ends them all when it is told to. `up` starts it and waits; `
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +15,13 @@ import psutil
 from rich.console import Console
 
 from swarmscope.edge.stack.folder import RunningProgram, RunningStack, StateFolder
-from swarmscope.edge.stack.generator import STOP_SECONDS, LoadRequest, locust_command, locust_program
+from swarmscope.edge.stack.generator import (
+    STOP_SECONDS,
+    CommandOf,
+    LoadRequest,
+    locust_command,
+    locust_program,
+)
 from swarmscope.edge.stack.interrupts import Interrupts
 from swarmscope.edge.stack.plan import STOP_TOKEN, programs
 from swarmscope.edge.stack.prepare import prepare
@@ -37,9 +42,12 @@ def up(
     environ: Mapping[str, str],
     console: Console,
     *,
-    hold_arguments: Sequence[str],
+    holder: Sequence[str],
 ) -> int:
-    """Start the stack in the background and print where it is; raises SwarmscopeError when it does not come up."""
+    """Start the stack in the background and print where it is; raises SwarmscopeError when it does not come up.
+
+    `holder` is the command whose process calls `hold` with the same request.
+    """
     folder = StateFolder(Path(settings.state).absolute())
     stack = RunningStack.load(folder.record)
     if stack is not None and stack.holder.process() is not None:
@@ -53,8 +61,8 @@ def up(
     log = folder.logs / "stack.log"
     console.print(f"Starting the stack for {request.system} …", highlight=False)
     with log.open("wb") as output:
-        holder = subprocess.Popen(
-            [sys.executable, "-m", "swarmscope.edge.cli", "_hold", *hold_arguments],
+        process = subprocess.Popen(
+            list(holder),
             cwd=root,
             env=dict(environ),
             stdin=subprocess.DEVNULL,
@@ -62,7 +70,7 @@ def up(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    stack = _await_ready(holder, folder, log)
+    stack = _await_ready(process, folder, log)
     _print_programs(console, stack)
     console.print("`make status` says how it is; `make down` stops it.", highlight=False)
     return ExitCode.PASS
@@ -95,14 +103,21 @@ def _failed(code: int, log: Path) -> SwarmscopeError:
     return error
 
 
-def hold(root: Path, request: LoadRequest, settings: Settings, environ: Mapping[str, str]) -> int:
+def hold(
+    root: Path,
+    request: LoadRequest,
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    command_of: CommandOf = locust_command,
+) -> int:
     """Hold the stack until told to end: the process behind `make up`."""
     with Interrupts() as interrupts:
         prepared = prepare(root, request, settings, environ, web_ui=True)
         plan, request = prepared.plan, prepared.request
         with plan.folder.hold():
             url = settings.url(settings.locust_port)
-            command = locust_command(request, "", settings, headless=False)
+            command = command_of(request, "", settings, headless=False)
             secrets = {STOP_TOKEN: plan.stop_token, "PYTHONUNBUFFERED": "1"}
             locust = locust_program(command, secrets, health_url=f"{url}/", url=url)
             try:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from swarmscope.edge.stack.processes import Program
 from swarmscope.errors import ExitCode
@@ -34,6 +35,14 @@ class LoadRequest:
     processes: int | None = None
     arguments: Sequence[str] = ()
     """Further options, given to Locust as they are."""
+
+
+class CommandOf(Protocol):
+    """Makes the load generator's command line; Locust's, unless a test wants a quicker one."""
+
+    def __call__(  # noqa: D102 (the class says it)
+        self, request: LoadRequest, run: str, settings: Settings, *, headless: bool
+    ) -> tuple[str, ...]: ...
 
 
 def run_id(request: LoadRequest, stamp: str) -> str:

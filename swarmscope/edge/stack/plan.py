@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from swarmscope.alerting.links import Links
 from swarmscope.alerting.prometheus_config import prometheus_config
-from swarmscope.alerting.rule_files import RULE_GLOBS
+from swarmscope.alerting.rule_files import rule_files
 from swarmscope.edge.alertmanager import read_receivers, write_alertmanager_config
 from swarmscope.edge.stack.components import FoundComponent
 from swarmscope.edge.stack.folder import StateFolder
@@ -137,10 +138,23 @@ def _prometheus_yml(plan: Plan) -> str:
     return prometheus_config(
         scraped,
         scraped[Job.ALERTMANAGER],
-        [str(plan.root / glob) for glob in RULE_GLOBS],
+        [str(_write_rules(plan) / "*.yml")],
         remote_write=[each.strip() for each in settings.remote_write.split(",") if each.strip()],
         source="the settings of this run",
     )
+
+
+def _write_rules(plan: Plan) -> Path:
+    """Write this system's rules; from the targets as they are now, so that alerts and verdict mean the same."""
+    settings = plan.settings
+    folder = plan.folder.config / "rules"
+    folder.mkdir(exist_ok=True)
+    for old in folder.glob("*.yml"):
+        old.unlink()
+    links = Links(settings.runbook_url, settings.url(settings.grafana_port))
+    for path, text in rule_files([plan.system], links).items():
+        (folder / Path(path).name).write_text(text, encoding="utf-8")
+    return folder
 
 
 def _service(plan: Plan) -> Program:

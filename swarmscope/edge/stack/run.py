@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
 from rich.console import Console
 
@@ -20,6 +19,7 @@ from swarmscope.edge.stack.ending import Ending, print_ending
 from swarmscope.edge.stack.generator import (
     LOCUST_PLUGINS_CHECK,
     STOP_SECONDS,
+    CommandOf,
     LoadRequest,
     locust_command,
     locust_program,
@@ -39,14 +39,6 @@ TICK_SECONDS = 0.1
 LOOK_SECONDS = 1.0
 OVERDUE_SECONDS = 180.0
 """How long after its planned end Locust may still settle and write before it is taken for stuck."""
-
-
-class CommandOf(Protocol):
-    """Makes the load generator's command line; Locust's, unless a test wants a quicker one."""
-
-    def __call__(  # noqa: D102 (the class says it)
-        self, request: LoadRequest, run: str, settings: Settings, *, headless: bool
-    ) -> tuple[str, ...]: ...
 
 
 def run_load(
