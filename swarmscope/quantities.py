@@ -36,7 +36,9 @@ def count(number: int) -> str:
 
 def duration(seconds: Number, digits: int = 3) -> str:
     """A response time: `63ms`, `1.25s`, `0.8ms`."""
-    if math.isinf(seconds) or abs(_decimal(seconds)) >= 1:
+    if math.isinf(seconds):
+        return plain(seconds)
+    if abs(_decimal(seconds)) >= 1:
         return f"{plain(seconds, digits)}s"
     return f"{plain(_decimal(seconds) * 1000, digits)}ms"
 

@@ -1,0 +1,235 @@
+"""The form of result.json, version 1: stable, documented in its JSON Schema, independent of our own classes. No I/O.
+
+Keys are only ever added; a change of meaning or a removal is a new version. Times are Unix seconds, durations
+seconds, ratios 0 to 1; infinity is the string "+Inf", because JSON has none.
+"""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+SCHEMA_VERSION = 1
+
+
+def _read_number(value: Any) -> Any:
+    return {"+Inf": math.inf, "-Inf": -math.inf}.get(value, value) if isinstance(value, str) else value
+
+
+def _write_number(value: float) -> float | str:
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    return value
+
+
+def _write_text(value: Any) -> Any:
+    # A lone surrogate (half of a character, from a name cut in two) cannot be written as UTF-8.
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value
+
+
+Number = Annotated[
+    float,
+    BeforeValidator(_read_number),
+    PlainSerializer(_write_number, return_type=float | str),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"enum": ["+Inf", "-Inf"]}]}),
+]
+"""A measured number, which may be infinite."""
+Exact = Annotated[
+    Decimal,
+    PlainSerializer(float, return_type=float),
+    WithJsonSchema({"type": "number"}),
+]
+"""A limit or a bucket bound: its shortest decimal text is the exact value."""
+Text = Annotated[str, BeforeValidator(_write_text)]
+Bucket = tuple[Number, Annotated[int, Field(ge=0)]]
+"""[upper bound in seconds, requests in this bucket alone]."""
+
+
+class _Part(BaseModel):
+    # A reader of version 1 skips keys that a later minor version has added.
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class TargetPart(_Part):
+    """One target as it was when the run was judged."""
+
+    id: Text
+    kind: Text
+    limit: Exact = Field(description="seconds, ratio, per second, or the query's own unit")
+    written: Text = Field(description="the limit as it was written")
+    request: Text = ""
+    query: Text = ""
+    unit: Text = ""
+    priority: Text
+    profiles: tuple[Text, ...] = ()
+    min_samples: int = 1
+    abort: bool = False
+    description: Text = ""
+
+
+class StagePart(_Part):
+    """One leg of a staged load profile."""
+
+    users: int
+    duration: Exact
+    spawn_rate: Exact
+    phase: Text = ""
+
+
+class ProfilePart(_Part):
+    """The load profile of the run."""
+
+    name: Text
+    users: int
+    spawn_rate: Exact
+    run_time: Exact | None = None
+    stages: tuple[StagePart, ...] = ()
+    user_classes: dict[Text, int] = {}
+    warm_up: Exact = Decimal(0)
+    graceful_stop: Exact = Decimal(0)
+    description: Text = ""
+
+
+class SystemPart(_Part):
+    """The system under test, with every target of its file."""
+
+    name: Text
+    title: Text
+    targets: tuple[TargetPart, ...]
+    default_profile: Text
+    health: Text = "/"
+    gate: Text
+    description: Text = ""
+
+
+class RunPart(_Part):
+    """Who ran what, where, when."""
+
+    run: Text
+    profile: Text
+    environment: Text
+    version: Text
+    description: Text
+    host: Text
+    started: float
+    stopped: float
+    steady: tuple[tuple[float, float], ...] = Field((), description="the judged windows as [from, until]")
+    users_wanted: int = 0
+    users_peak: int = 0
+    generators: int = 1
+
+
+class JudgementPart(_Part):
+    """One target's status, with what it rests on."""
+
+    target: Text = Field(description="id of a target of the system")
+    status: Literal["PASS", "FAIL", "NO DATA"]
+    value: Number | None = Field(description="in the target's base unit; null: not known")
+    samples: int
+    reason: Text
+
+
+class OutcomePart(_Part):
+    """Finished requests of one outcome and status."""
+
+    outcome: Literal["success", "failure"]
+    status: Text = Field(description='HTTP status, or "none"')
+    count: int
+
+
+class CountsPart(_Part):
+    """Everything counted about one request."""
+
+    method: Text
+    name: Text
+    buckets: tuple[Bucket, ...] = Field(
+        description="[upper bound in seconds, count] of every bucket that is not empty, ascending, not cumulative"
+    )
+    duration_sum: float = Field(description="seconds, over the requests in the buckets")
+    duration_max: float
+    outcomes: tuple[OutcomePart, ...]
+    errors: dict[Text, int] = Field({}, description="fingerprint of the error: failed requests")
+    response_bytes: int = 0
+    unfinished: int = 0
+    finished_by_stop: int | None = Field(
+        None, description="only in the judged window: what a rate is made of"
+    )
+
+
+class WindowPart(_Part):
+    """The judged part of the run."""
+
+    seconds: float
+    requests: tuple[CountsPart, ...]
+
+
+class PendingPart(_Part):
+    """A request that was cut off at the end, unanswered."""
+
+    method: Text
+    name: Text
+    age_seconds: float
+
+
+class ReconciliationPart(_Part):
+    """One request's total as counted by three parties."""
+
+    method: Text
+    name: Text
+    outcome: Text
+    recorder: int
+    locust: int
+    prometheus: int | None = None
+
+
+class AlertPart(_Part):
+    """An alert that fired during the run."""
+
+    name: Text
+    labels: dict[Text, Text]
+    started: float
+    ended: float | None = None
+
+
+class SeriesPart(_Part):
+    """One line of a plot."""
+
+    label: Text
+    points: tuple[tuple[float, Number], ...]
+    unit: Text | None = None
+
+
+class PlotPart(_Part):
+    """One plot of the HTML report."""
+
+    id: Text
+    title: Text
+    unit: Text
+    series: tuple[SeriesPart, ...]
+    limits: tuple[tuple[Text, Number], ...] = ()
+
+
+class ResultFile(_Part):
+    """A finished load test with its verdict, its counters and what Prometheus saw of it."""
+
+    schema_version: Literal[1]
+    verdict: Literal["PASS", "FAIL", "INVALID", "NO DATA"]
+    exit_code: int
+    run: RunPart
+    system: SystemPart
+    profile: ProfilePart
+    judgements: tuple[JudgementPart, ...]
+    not_judged: tuple[Text, ...] = ()
+    invalid: tuple[Text, ...] = Field((), description="reasons to distrust the load")
+    notes: tuple[Text, ...] = ()
+    bounds: tuple[Exact, ...] = Field(description="all bucket bounds in seconds, ascending, without +Inf")
+    window: WindowPart
+    totals: tuple[CountsPart, ...] = Field(description="the whole run, ramp included")
+    pending: tuple[PendingPart, ...] = ()
+    reconciliation: tuple[ReconciliationPart, ...] = ()
+    alerts: tuple[AlertPart, ...] = ()
+    plots: tuple[PlotPart, ...] = ()
+    locust_statistics: dict[Text, Any] = {}
