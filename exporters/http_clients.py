@@ -45,7 +45,7 @@ def following(
             return request(session, *args, **kwargs)
         except BaseException as error:
             if was_cut_off(error):
-                in_flight.end_unanswered(started)
+                in_flight.end_unanswered(started, error)
             raise
         finally:
             calls.pop(started, None)

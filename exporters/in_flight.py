@@ -21,6 +21,8 @@ from time import perf_counter
 from types import TracebackType
 from typing import Any
 
+from greenlet import GreenletExit
+
 from exporters.run_view import Waiting
 from swarmscope.measurements import RequestKey
 from swarmscope.run_result import PendingRequest
@@ -43,6 +45,8 @@ class InFlight:
         """Called for each request that was cut off before an answer came (`Recorder.count_unfinished`)."""
         self.accept: Callable[[RequestKey], RequestKey] | None = None
         """Maps a request to the key that is published, so that keys stay few (`Recorder.accept`)."""
+        self.graceful_stop: Callable[[], float] = lambda: 0.0
+        """Seconds that a user's requests get once it is told to stop (Locust's stop_timeout)."""
         self.cut_off: deque[PendingRequest] = deque(maxlen=MAX_CUT_OFF)
         """The latest requests that were cut off; once the run is stopping, only those that its stop cut off."""
         self.calls: dict[float, Call | RequestKey] = {}
@@ -68,11 +72,18 @@ class InFlight:
         """Remove a request that was answered, or failed."""
         self.calls.pop(started, None)
 
-    def end_unanswered(self, started: float) -> None:
-        """Remove a request whose greenlet was stopped inside it, and count it as cut off."""
+    def end_unanswered(self, started: float, error: BaseException | None = None) -> None:
+        """Remove a request that `error` stopped from outside, and count it as cut off.
+
+        Not counted is one that Locust killed sooner than it lets requests end when it stops a user: it began after
+        its user was told to stop (a user killed while it waits may wake in that very moment), so it says nothing
+        about the service.
+        """
         age = self.clock() - started
         key = self._key(started)
         if self.calls.pop(started, None) is None or key is None:
+            return
+        if isinstance(error, GreenletExit) and age < self.graceful_stop():
             return
         self.cut_off.append(PendingRequest(key, age))
         if self.on_cut_off is not None:
@@ -141,7 +152,7 @@ class _Track:
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
         if was_cut_off(error):
-            self._in_flight.end_unanswered(self._started)
+            self._in_flight.end_unanswered(self._started, error)
         else:
             self._in_flight.end(self._started)
 

@@ -119,6 +119,7 @@ def _counting(
 ) -> tuple[Recorder, InFlight, EventLoopLag]:
     recorder = Recorder(fine_bounds(system.latency_limits), _known(system), counters=counters)
     in_flight = track_http_clients(recorder.count_unfinished, recorder.accept)
+    in_flight.graceful_stop = lambda: float(environment.stop_timeout or 0.0)
     environment.events.request.add_listener(recorder.on_request)
     lag = EventLoopLag()
     lag.start()
