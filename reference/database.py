@@ -31,10 +31,10 @@ class Backend(Protocol):
     async def open(self, schema: Sequence[str]) -> None:
         """Connect, and run the statements that create what is missing."""
 
-    async def fetch(self, sql: str, parameters: Parameters) -> list[Row]:
+    async def fetch(self, statement: str, parameters: Parameters) -> list[Row]:
         """Rows of a query, committed ones only."""
 
-    async def write(self, sql: str, parameters: Parameters) -> list[Row]:
+    async def write(self, statement: str, parameters: Parameters) -> list[Row]:
         """Change something; committed on return. Rows of a RETURNING clause."""
 
     async def close(self) -> None:
@@ -112,12 +112,16 @@ class Database:
             self.durations.observe(perf_counter() - started, operation)
 
 
-def open_backend(where: str) -> Backend:
-    """The backend for a file path, `sqlite:///path`, or `postgresql://user@host/name` (what DATABASE_URL holds)."""
+def open_backend(where: str, name: str) -> Backend:
+    """The backend for a file path, `sqlite:///path`, or `postgresql://user@host/name` (what DATABASE_URL may hold).
+
+    `name` is the service's. Tables lie apart from everybody else's (a schema in PostgreSQL, a marked file in SQLite):
+    a DATABASE_URL that was set for another program must not cost that program its data.
+    """
     if where.startswith(("postgresql://", "postgres://")):
         from reference.postgresql import PostgreSQL  # noqa: PLC0415  # SQLite needs no driver
 
-        return PostgreSQL(where)
+        return PostgreSQL(where, schema=f"swarmscope_{name}")
     from reference.sqlite import SQLite  # noqa: PLC0415
 
     if "://" in where and not where.startswith("sqlite:///"):

@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import lru_cache
 
 import psycopg
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
@@ -25,9 +25,9 @@ PREPARE_AFTER = 2
 
 
 @lru_cache(maxsize=512)
-def psycopg_sql(sql: str) -> str:
+def psycopg_sql(statement: str) -> str:
     """`?` parameters as psycopg's `%s`; no statement of the services holds either character in a literal."""
-    return sql.replace("%", "%%").replace("?", "%s")
+    return statement.replace("%", "%%").replace("?", "%s")
 
 
 class PostgreSQL:
@@ -35,8 +35,9 @@ class PostgreSQL:
 
     kind = "postgresql"
 
-    def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
+    def __init__(self, url: str, schema: str, connections: int = CONNECTIONS) -> None:
         self._url = url
+        self._schema = sql.Identifier(schema)
         self._size = connections
         self._free: asyncio.LifoQueue[AsyncConnection | None] = asyncio.LifoQueue()
         self._open = 0
@@ -66,6 +67,7 @@ class PostgreSQL:
             async with connection.transaction():
                 # Two services that start at once must not both create: the lock is dropped with the transaction.
                 await connection.execute("SELECT pg_advisory_xact_lock(7003646)")
+                await connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(self._schema))
                 for statement in schema:
                     await connection.execute(statement.encode())
         except psycopg.Error as error:
@@ -73,11 +75,11 @@ class PostgreSQL:
         finally:
             await self._give_back(connection)
 
-    async def fetch(self, sql: str, parameters: Parameters) -> list[Row]:
+    async def fetch(self, statement: str, parameters: Parameters) -> list[Row]:
         """Rows of a query."""
         connection = await self._borrow()
         try:
-            cursor = await connection.execute(psycopg_sql(sql).encode(), parameters)
+            cursor = await connection.execute(psycopg_sql(statement).encode(), parameters)
             return await cursor.fetchall() if cursor.description is not None else []
         except psycopg.Error as error:
             raise DatabaseError(_words(error)) from error
@@ -122,6 +124,11 @@ class PostgreSQL:
                 connect_timeout=CONNECT_TIMEOUT_SECONDS,
                 prepare_threshold=PREPARE_AFTER,
             )
+            try:
+                await connection.execute(sql.SQL("SET search_path TO {}").format(self._schema))
+            except BaseException:
+                await connection.close()
+                raise
         except psycopg.Error as error:
             # The driver's message names user and host, never the password; ours names less.
             raise DatabaseError(f"cannot connect to {self.where}: {_words(error)}") from error

@@ -42,7 +42,7 @@ class Service:
         self.board = FaultBoard(time.monotonic, random.Random())
         self.faults = FaultInjection(self.board)
         self.metrics = ServerMetrics()
-        self.database = Database(open_backend(database), hold_up=self.board.query_delay)
+        self.database = Database(open_backend(database, name), hold_up=self.board.query_delay)
         self.faults.register(self.metrics)
         self.database.register(self.metrics)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from reference.database import DatabaseError, Parameters, Row
@@ -24,6 +25,10 @@ SETTINGS = (
     # Checkpoints of 2 MB: small enough that none is felt.
     "PRAGMA wal_autocheckpoint = 500",
 )
+
+
+APPLICATION_ID = 0x53574D52
+"""Marks a file as a reference service's ("SWMR")."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -50,27 +55,41 @@ class SQLite:
     async def open(self, schema: Sequence[str]) -> None:
         """Open or create the file."""
         try:
+            self._refuse_foreign_file()
             self._writer, self._reader = connect(self._path), connect(self._path)
             self._open = [self._reader, self._writer]
             self._reader.execute("PRAGMA query_only = ON")
+            self._writer.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             for statement in schema:
                 self._writer.execute(statement)
         except (sqlite3.Error, OSError) as error:
             raise DatabaseError(f"cannot open the SQLite database {self._path}: {error}") from error
 
-    async def fetch(self, sql: str, parameters: Parameters) -> list[Row]:
+    def _refuse_foreign_file(self) -> None:
+        if not self._path.is_file():
+            return
+        # Before any setting is made: even a change of the journal mode would be one to somebody else's file.
+        with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)) as looking:
+            (mark,) = looking.execute("PRAGMA application_id").fetchone()
+            (tables,) = looking.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+        if tables and mark != APPLICATION_ID:
+            raise DatabaseError(
+                f"{self._path} holds the data of another program; choose another file with --database"
+            )
+
+    async def fetch(self, statement: str, parameters: Parameters) -> list[Row]:
         """Rows of a query, committed ones only."""
         try:
-            return self._reader.execute(sql, parameters).fetchall()
+            return self._reader.execute(statement, parameters).fetchall()
         except sqlite3.Error as error:
             raise DatabaseError(str(error)) from error
 
-    async def write(self, sql: str, parameters: Parameters) -> list[Row]:
+    async def write(self, statement: str, parameters: Parameters) -> list[Row]:
         """Run the statement now, and return once the transaction that it shares is committed."""
         try:
             commit = self._begin()
             # A statement that fails is undone alone; its neighbours in the transaction stand.
-            rows = self._writer.execute(sql, parameters).fetchall()
+            rows = self._writer.execute(statement, parameters).fetchall()
         except sqlite3.Error as error:
             raise DatabaseError(str(error)) from error
         # Shielded: a request that is cancelled must not cancel the commit that others await.

@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 async def _manage_keys(options: argparse.Namespace) -> int:
-    database = Database(open_backend(options.database))
+    database = Database(open_backend(options.database, NAME))
     await database.open(keys.SCHEMA)
     actions: dict[str, Callable[[KeyStore, argparse.Namespace], Awaitable[int]]] = {
         "create": _create_key,

@@ -50,9 +50,8 @@ class TriggersAPI:
 
     async def open_state(self, *, local_key: bool = False, empty: bool = False) -> None:
         """Open the database, and make it what the command line asks for."""
-        await self.service.database.open((*keys.SCHEMA, *events.SCHEMA))
-        if empty:
-            await self.events.forget_all()
+        forget = events.FORGET if empty else ()
+        await self.service.database.open((*keys.SCHEMA, *forget, *events.SCHEMA))
         if local_key:
             await self.keys.create(
                 "local-load-test",

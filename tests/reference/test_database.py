@@ -1,6 +1,7 @@
 import asyncio
 import sqlite3
 
+import psycopg
 import pytest
 
 from reference.database import Database, DatabaseError, open_backend
@@ -17,7 +18,7 @@ def with_database(database_url):
 
     def run(use, **options):
         async def opened():
-            database = Database(open_backend(database_url), **options)
+            database = Database(open_backend(database_url, "test"), **options)
             await database.open(SCHEMA)
             try:
                 await database.write("empty", "DELETE FROM things")
@@ -97,7 +98,7 @@ def test_operations_are_timed_by_name_and_held_up_on_command(with_database):
 def test_state_outlives_the_process_that_wrote_it(database_url):
     async def write_then_read():
         for name in ("one", "two"):
-            database = Database(open_backend(database_url))
+            database = Database(open_backend(database_url, "test"))
             await database.open(SCHEMA)
             await database.write("insert", INSERT + " ON CONFLICT (name) DO NOTHING", name, 1)
             found = await database.fetch("list", NAMES)
@@ -109,7 +110,7 @@ def test_state_outlives_the_process_that_wrote_it(database_url):
 
 def test_readers_of_sqlite_see_only_what_is_committed(tmp_path):
     async def use():
-        database = Database(open_backend(f"sqlite:///{tmp_path}/x.sqlite3"))
+        database = Database(open_backend(f"sqlite:///{tmp_path}/x.sqlite3", "test"))
         await database.open(SCHEMA)
         writing = asyncio.ensure_future(database.write("insert", INSERT, "a", 1))
         await asyncio.sleep(0)  # the statement has run, its commit comes at the end of the loop's turn
@@ -127,7 +128,7 @@ def test_readers_of_sqlite_see_only_what_is_committed(tmp_path):
 
 def test_the_read_connection_of_sqlite_cannot_write(tmp_path):
     async def use():
-        database = Database(open_backend(str(tmp_path / "x.sqlite3")))
+        database = Database(open_backend(str(tmp_path / "x.sqlite3"), "test"))
         await database.open(SCHEMA)
         try:
             await database.fetch("insert", INSERT, "a", 1)
@@ -142,7 +143,7 @@ def test_broken_connections_to_postgresql_are_replaced(new_postgresql):
     url = new_postgresql()
 
     async def use():
-        database = Database(open_backend(url))
+        database = Database(open_backend(url, "test"))
         await database.open(SCHEMA)
         await asyncio.gather(*(database.fetch("list", "SELECT pg_sleep(0.05)") for _ in range(CONNECTIONS)))
         assert database._backend.connections() == {"idle": CONNECTIONS, "in_use": 0}
@@ -161,21 +162,64 @@ def test_broken_connections_to_postgresql_are_replaced(new_postgresql):
 
 def test_a_database_that_cannot_be_opened_is_named_without_its_password():
     with pytest.raises(DatabaseError) as refused:
-        asyncio.run(Database(open_backend("postgresql://me:hunter2@127.0.0.1:1/shop")).open(()))
+        asyncio.run(Database(open_backend("postgresql://me:hunter2@127.0.0.1:1/shop", "test")).open(()))
     assert str(refused.value).startswith("cannot connect to shop at 127.0.0.1:1: ")
     assert "hunter2" not in str(refused.value)
-    assert "hunter2" not in repr(open_backend("postgresql://me:hunter2@127.0.0.1:1/shop"))
+    assert "hunter2" not in repr(open_backend("postgresql://me:hunter2@127.0.0.1:1/shop", "test"))
 
 
 def test_a_file_that_cannot_be_opened_is_named(tmp_path):
     with pytest.raises(DatabaseError) as refused:
-        asyncio.run(Database(open_backend(str(tmp_path))).open(()))
+        asyncio.run(Database(open_backend(str(tmp_path), "test")).open(()))
     assert str(refused.value) == f"cannot open the SQLite database {tmp_path}: unable to open database file"
+
+
+def test_another_programs_sqlite_file_is_left_as_it_was(tmp_path):
+    file = tmp_path / "theirs.sqlite3"
+    connection = sqlite3.connect(file)
+    connection.execute("CREATE TABLE things (theirs TEXT)")
+    connection.commit()
+    connection.close()
+    before = file.read_bytes()
+    with pytest.raises(DatabaseError) as refused:
+        asyncio.run(Database(open_backend(str(file), "test")).open(("DROP TABLE IF EXISTS things", *SCHEMA)))
+    assert (
+        str(refused.value) == f"{file} holds the data of another program; choose another file with --database"
+    )
+    assert file.read_bytes() == before
+
+
+def test_another_programs_tables_in_postgresql_are_left_as_they_were(new_postgresql):
+    url = new_postgresql()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE things (theirs TEXT)")
+        connection.execute("INSERT INTO things VALUES ('kept')")
+
+    async def use():
+        database = Database(open_backend(url, "test"))
+        await database.open(("DROP TABLE IF EXISTS things", *SCHEMA))
+        await database.write("insert", INSERT, "ours", 1)
+        await database.close()
+
+    asyncio.run(use())
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT * FROM things").fetchall() == [("kept",)]
+
+
+def test_an_empty_file_may_become_a_database(tmp_path):
+    (tmp_path / "x.sqlite3").touch()
+
+    async def use():
+        database = Database(open_backend(str(tmp_path / "x.sqlite3"), "test"))
+        await database.open(SCHEMA)
+        await database.close()
+
+    asyncio.run(use())
 
 
 def test_an_unknown_kind_of_database_is_refused():
     with pytest.raises(DatabaseError) as refused:
-        open_backend("mysql://localhost/x")
+        open_backend("mysql://localhost/x", "test")
     assert str(refused.value) == (
         "unknown kind of database 'mysql': expected a file, sqlite:/// or postgresql://"
     )
