@@ -55,6 +55,8 @@ VARIABLE_PATTERN = r"^[A-Z_][A-Z0-9_]*$"
 HEALTH_PATTERN = r"^/\S*$"
 SYSTEM_PATTERN = r"^[a-z][a-z0-9_]*$"
 CLASS_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
+RESERVED_SYSTEMS = frozenset({"guards"})
+"""alerts/guards.generated.yml watches every run, whatever its system."""
 MOST_WHOLE = 1_000_000
 MOST_NAME = 80
 SLOWEST_LIMIT = Decimal(60)
@@ -216,11 +218,21 @@ read_name = _matching(
     NAME_PATTERN, "a name such as peak", "names are lower-case letters, digits, _ and -, a letter first"
 )
 read_id = _matching(ID_PATTERN, "a name such as cold-start-p95", "names are letters, digits, ., _ and -")
-read_system_name = _matching(
+_system_name = _matching(
     SYSTEM_PATTERN,
     "the name of the system's folder",
     "names are lower-case letters, digits and _, a letter first",
 )
+
+
+def read_system_name(value: object) -> str:
+    """The name of a system, which is part of the names of generated files."""
+    name = _system_name(value)
+    if name in RESERVED_SYSTEMS:
+        raise wrong(f'"{name}" is a name that Swarmscope uses itself', f"rename the folder: {name}_api")
+    return name
+
+
 read_class_name = _matching(CLASS_PATTERN, "the name of a user class", "write it as users.py does")
 read_health = _matching(HEALTH_PATTERN, "a path such as /health", "the environment's host is put before it")
 read_request = _reader(parse_request, A_REQUEST)
