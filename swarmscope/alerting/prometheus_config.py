@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from swarmscope.alerting.rule_file import INTERVAL, as_yaml
+from swarmscope.document import origin
 from swarmscope.names import Job
 
 COMPOSE_TARGETS: Mapping[str, Sequence[str]] = {
@@ -28,12 +29,13 @@ def prometheus_config(
     *,
     remote_write: Sequence[str] = (),
     external_labels: Mapping[str, str] | None = None,
-    source: str = "swarmscope/alerting/prometheus_config.py",
+    source: str = "",
 ) -> str:
     """The text of prometheus.yml.
 
     `targets` maps job names to `host:port` addresses (a job without addresses is left out), `rule_files` are globs,
-    relative ones being relative to the file. `remote_write` are URLs of stores that the team already has.
+    relative ones being relative to the file. `remote_write` are URLs of stores that the team already has. `source` says
+    what a text that is not committed was made from.
     """
     config: dict[str, Any] = {
         "global": {
@@ -52,7 +54,12 @@ def prometheus_config(
         }
     if remote_write:
         config["remote_write"] = [{"url": url} for url in remote_write]
-    return as_yaml(config, source, _REMARK)
+    header = (
+        f"Made from {source}; edits are lost."
+        if source
+        else origin("swarmscope/alerting/prometheus_config.py")
+    )
+    return as_yaml(config, header, _REMARK)
 
 
 def compose_config() -> str:

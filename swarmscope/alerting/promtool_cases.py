@@ -23,6 +23,7 @@ from swarmscope.alerting.promql import equals, plain, selector, whole_ratio
 from swarmscope.alerting.rule_file import INTERVAL, as_yaml
 from swarmscope.alerting.server_rules import MISSING_HOLD
 from swarmscope.alerting.synthetic_traffic import Flow, Traffic, input_series
+from swarmscope.document import origin
 from swarmscope.measurements import RequestKey
 from swarmscope.names import Phase, Recorded
 from swarmscope.targets import ALL_REQUESTS, Kind, System, Target
@@ -43,7 +44,7 @@ def system_tests(system: System) -> str:
         "evaluation_interval": INTERVAL,
         "tests": cases,
     }
-    return as_yaml(document, system.source or f"scenarios/{system.name}/targets.yaml")
+    return as_yaml(document, origin(system.source or f"scenarios/{system.name}/targets.yaml"))
 
 
 def alert_of(target: Target) -> AlertName:

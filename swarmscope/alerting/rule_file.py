@@ -46,13 +46,13 @@ def group(name: str, rules: Sequence[Rule]) -> dict[str, Any]:
 
 def rule_file(groups: Sequence[Mapping[str, Any]], source: str, remark: str = "") -> str:
     """The text of a rule file; `source` is what to edit instead of it."""
-    return as_yaml({"groups": list(groups)}, source, remark)
+    return as_yaml({"groups": list(groups)}, origin(source), remark)
 
 
-def as_yaml(document: Mapping[str, Any], source: str, remark: str = "") -> str:
-    """A generated YAML text with its source named on top."""
-    header = [origin(source), *remark.splitlines()]
-    return "".join(f"# {line}\n" for line in header) + yaml.dump(
+def as_yaml(document: Mapping[str, Any], header: str, remark: str = "") -> str:
+    """A YAML text with comments on top: where it comes from, and what else a reader should know."""
+    comments = [header, *remark.splitlines()]
+    return "".join(f"# {line}\n" for line in comments) + yaml.dump(
         _plain(document), Dumper=_Readable, sort_keys=False, allow_unicode=True, width=10_000
     )
 
