@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -133,7 +134,7 @@ def screen(moment: Moment) -> RenderableType:
     live = moment.live
     if live is not None:
         parts += [_progress(live), Text(summary(live), style="red" if _is_hung(live) else "")]
-        parts.append(targets_table(live["targets"]))
+        parts.append(targets_table(rows_of(live["targets"])))
         parts += [Text(f"! {problem}", style="yellow") for problem in live.get("problems", ())]
     if moment.alerts is None:
         parts.append(Text("Prometheus does not answer: alerts are not known", style="yellow"))
@@ -169,23 +170,42 @@ def _progress(live: Mapping[str, Any]) -> RenderableType:
     return row
 
 
-def targets_table(targets: Sequence[Mapping[str, Any]], title: str | None = None) -> Table:
+class Row(NamedTuple):
+    """One target as it is shown."""
+
+    status: str
+    wanted: str
+    actual: str
+    priority: str
+    reason: str
+
+
+def rows_of(targets: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """The targets of a live view as they are shown."""
+    return [
+        Row(
+            str(target["status"]),
+            str(target["in_words"]),
+            actual(target),
+            str(target["priority"]),
+            str(target["reason"]),
+        )
+        for target in targets
+    ]
+
+
+def targets_table(rows: Sequence[Row]) -> Table:
     """One row per target: status, what is wanted, what is measured, and why."""
-    table = Table(title=title, title_justify="left", pad_edge=False, expand=False, header_style="bold")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
     table.add_column("Status", no_wrap=True)
     table.add_column("Target", overflow="fold")
     table.add_column("Actual", justify="right", no_wrap=True)
     table.add_column("Priority", no_wrap=True)
     table.add_column("Why", overflow="fold")
-    for target in targets:
-        status = str(target["status"])
-        table.add_row(
-            Text(status, style=_STATUS_STYLE.get(status, "")),
-            Text(str(target["in_words"])),
-            Text(actual(target)),
-            Text(str(target["priority"])),
-            Text(str(target["reason"])),
-        )
+    for row in rows:
+        status, *others = row
+        # As Text: a bracket in a request's name is no markup.
+        table.add_row(Text(status, style=_STATUS_STYLE.get(status, "")), *map(Text, others))
     return table
 
 

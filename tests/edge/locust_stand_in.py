@@ -51,7 +51,7 @@ class Page(http.server.BaseHTTPRequestHandler):
         }
         self.send_response(200 if self.path in ("/live", "/") else 404)
         self.end_headers()
-        self.wfile.write(json.dumps(body).encode())
+        self.wfile.write(json.dumps({"runs": [body]}).encode())
 
     def log_message(self, *_: object) -> None:
         pass

@@ -1,4 +1,4 @@
-"""What is printed when a run has ended: verdict, targets, reports, notifications. Nothing is judged here."""
+"""What is printed when a run has ended: targets, reports, notifications, the verdict last. Nothing is judged here."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from swarmscope.edge.live_table import targets_table
-from swarmscope.errors import ExitCode
+from swarmscope.edge.live_table import Row, rows_of, targets_table
+from swarmscope.edge.report_files import RESULT, folder_name
+from swarmscope.errors import ConfigurationError, ExitCode
+from swarmscope.quantities import measured
+from swarmscope.report import read_result
+from swarmscope.run_result import RunResult
 from swarmscope.settings import Settings
 
-_STYLES = {ExitCode.PASS: "bold green", ExitCode.INVALID: "bold yellow", ExitCode.NO_DATA: "bold yellow"}
 MOST_NOTIFICATIONS = 10
+_STYLES = {ExitCode.PASS: "bold green", ExitCode.INVALID: "bold yellow", ExitCode.NO_DATA: "bold yellow"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +40,24 @@ class Ending:
 
 def print_ending(console: Console, ending: Ending, settings: Settings, overhead: str) -> None:
     """Everything that a person wants to know now, the verdict last: it is what stays on the screen."""
-    if ending.live is not None:
-        console.print(targets_table(ending.live["targets"]))
-    for trouble in ending.troubles:
-        console.print(Text(f"! {trouble}", style="yellow"), soft_wrap=True)
+    reports = Path(settings.reports) / folder_name(ending.run)
+    result = _result(reports / RESULT)
+    rows = _final_rows(result) if result is not None else rows_of((ending.live or {}).get("targets", ()))
+    if rows:
+        console.print(targets_table(rows))
+    if result is None and rows:
+        console.print(
+            Text("These were the last values of the live view: there is no final result.", style="yellow")
+        )
+    remarks = [*(f"INVALID because {reason}" for reason in result.invalid), *result.notes] if result else []
+    for remark in [*remarks, *ending.troubles]:
+        console.print(Text(f"! {remark}", style="yellow"), soft_wrap=True)
     for line in _notification_lines(ending.notifications):
         console.print(Text(line), soft_wrap=True)
-    reports = Path(settings.reports) / ending.run
     files = sorted(path for path in reports.iterdir() if path.is_file()) if reports.is_dir() else []
-    if files:
-        console.print(Text(f"Reports: {' '.join(str(path) for path in files)}"), soft_wrap=True)
-    else:
+    for file in files:
+        console.print(Text(f"Report: {file}"), soft_wrap=True)
+    if not files:
         console.print(Text(f"No report was written; Locust's log is {ending.log}"), soft_wrap=True)
     console.print(Text(overhead), soft_wrap=True)
     verdict = Text(verdict_line(ending.run, ending.exit_code), style=_STYLES.get(_known(ending), "bold red"))
@@ -71,17 +82,38 @@ def _known(ending: Ending) -> ExitCode:
         return ExitCode.FAIL
 
 
+def _result(path: Path) -> RunResult | None:
+    try:
+        return read_result(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, ConfigurationError):
+        return None
+
+
+def _final_rows(result: RunResult) -> list[Row]:
+    return [
+        Row(
+            str(judgement.status),
+            judgement.target.in_words,
+            measured(judgement.target, judgement.value),
+            str(judgement.target.priority),
+            judgement.reason,
+        )
+        for judgement in result.judgements
+    ]
+
+
 def _notification_lines(notifications: Sequence[Mapping[str, Any]] | None) -> list[str]:
     if notifications is None:
         return ["Notifications: not known, the receiver did not answer"]
     sent = [each for each in notifications if each.get("kind") == "notification"]
     lines = [f"Notifications received: {len(sent)}"]
-    for each in sent[-MOST_NOTIFICATIONS:]:
-        alerts = each.get("alerts", ())
-        words = ", ".join(f"{alert.get('status', '')} {_alert(alert)}".strip() for alert in alerts)
-        lines.append(f"  {each.get('received_at', '')} {words}".rstrip())
     if len(sent) > MOST_NOTIFICATIONS:
-        lines.insert(1, f"  (the last {MOST_NOTIFICATIONS})")
+        lines[0] += f" (the last {MOST_NOTIFICATIONS} of them:)"
+    for each in sent[-MOST_NOTIFICATIONS:]:
+        words = ", ".join(
+            f"{alert.get('status', '')} {_alert(alert)}".strip() for alert in each.get("alerts", ())
+        )
+        lines.append(f"  {each.get('received_at', '')} {words}".rstrip())
     return lines
 
 

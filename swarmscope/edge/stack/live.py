@@ -51,7 +51,8 @@ class Watcher:
     def live(self, run: str) -> Mapping[str, Any] | None:
         """The run as `GET /live` of the exporter tells it (schema 1), or None while it tells of no such run."""
         answer = self._get(f"{self._exporter}/live")
-        return answer if isinstance(answer, dict) and answer.get("run") == run else None
+        runs = answer.get("runs", ()) if isinstance(answer, dict) else ()
+        return next((each for each in runs if each.get("run") == run), None)
 
     def alerts(self, run: str) -> Sequence[Alert] | None:
         """The alerts that fire for this run or for the stack as a whole, without the watchdog."""
