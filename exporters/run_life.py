@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import gevent
@@ -72,6 +73,9 @@ class RunLife:
     aborted_by: str = ""
     interrupted: bool = False
     validity: Validity = field(init=False)
+    bounds: tuple[Decimal, ...] = field(init=False)
+    """The recorded bucket bounds, seconds."""
+    _exported_bounds: tuple[Decimal, ...] = field(init=False)
     _phases: PhaseTracker = field(init=False)
     _transitions: list[Transition] = field(default_factory=list, init=False)
     _peak: tuple[int, int] = field(default=(0, 0), init=False)
@@ -83,6 +87,8 @@ class RunLife:
 
     def __post_init__(self) -> None:
         limits = self.system.latency_limits
+        self.bounds = fine_bounds(limits)
+        self._exported_bounds = coarse_bounds(limits)
         self.validity = Validity(float(limits[0]) if limits else None)
         self._phases = PhaseTracker(float(self.profile.warm_up))
 
@@ -211,11 +217,6 @@ class RunLife:
             return self._frozen
         return {key: counts.copy() for key, counts in self.source.counts().items()}
 
-    @property
-    def bounds(self) -> tuple[Any, ...]:
-        """The recorded bucket bounds."""
-        return fine_bounds(self.system.latency_limits)
-
     def steady_seconds(self) -> float:
         """Length of the judged window so far."""
         now = self.stopped or time.time()
@@ -237,7 +238,7 @@ class RunLife:
             phase=self._phases.phase,
             phases=phases_of(self.profile),
             bounds=self.bounds,
-            exported_bounds=coarse_bounds(self.system.latency_limits),
+            exported_bounds=self._exported_bounds,
             counts=self._frozen if self._frozen is not None else self.source.counts(),
             targets=self.system.targets_under(self.profile.name),
             judgements=self.judgements,

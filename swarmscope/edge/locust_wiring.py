@@ -31,7 +31,8 @@ from swarmscope.targets import System
 from swarmscope.targets.match import is_literal, split
 
 STOP_TOKEN_VARIABLE = "SWARMSCOPE_STOP_TOKEN"  # noqa: S105  # a variable's name
-FIRST_SCRAPE_SECONDS = 5.0
+FIRST_SCRAPE_SECONDS = 8.0
+"""Prometheus scrapes for the first time about 5 s after it started."""
 FINAL_SCRAPE_SECONDS = 5.0
 CPU_SECONDS = 2.0
 """Locust looks at its CPU every 5 s: too coarse for a run of a minute."""

@@ -130,9 +130,9 @@ def test_a_sustained_breach_notifies_in_time_resolves_and_agrees_with_the_verdic
     assert outcome["resolved"]["received_at"] > outcome["first"]["received_at"]
     result = outcome["run"].result()
     target = outcome["first"]["labels"]["target"]
-    judged = {row["id"]: row for row in result["targets"]}
+    judged = {row["target"]: row for row in result["judgements"]}
     assert judged[target]["status"] == "FAIL", judged[target]
-    assert judged[target]["kind"] == kind
+    assert outcome["first"]["labels"]["kind"] == kind
     assert outcome["code"] == 10
     assert target in {alert["labels"]["target"] for alert in result["alerts"] if "target" in alert["labels"]}
 
@@ -162,7 +162,7 @@ def test_a_service_that_hangs_from_the_first_request_fails(outcomes):
     outcome = outcomes["hang-first"]
     result = outcome["run"].result()
     assert outcome["code"] == 10, outcome["run"].process.output()
-    assert {row["status"] for row in result["targets"]} <= {"FAIL", "NO DATA"}
+    assert {row["status"] for row in result["judgements"]} <= {"FAIL", "NO DATA"}
     assert result["pending"]
 
 
