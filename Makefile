@@ -21,6 +21,7 @@ BIN := .venv/bin
 CLI := $(BIN)/python -m swarmscope.edge.cli
 READY := .venv/.ready
 LOCK := requirements.lock
+RULES = $(wildcard prometheus/rules/*.yml alerts/*.generated.yml)
 
 .PHONY: help run up down status test check generate bench new clean lock programs test-programs
 
@@ -53,6 +54,10 @@ check: $(READY) programs ## What CI checks: format, lint, types, generated files
 	bash -n scripts/*.sh .ci/run
 	$(CLI) check
 	$(CLI) generate --check
+	promtool check config --lint=all --lint-fatal prometheus/prometheus.yml
+	promtool check rules --lint=all --lint-fatal $(RULES)
+	promtool test rules alerts/tests/*.yml
+	amtool check-config alerts/alertmanager.yml
 
 generate: $(READY) ## Write rules, alerts, dashboards and documents from the targets files.
 	@$(CLI) generate
@@ -60,8 +65,8 @@ generate: $(READY) ## Write rules, alerts, dashboards and documents from the tar
 bench: $(READY) ## Measure what the recorder, the exporter and the workers' reports cost.
 	@$(BIN)/python -m benchmarks
 
-new: $(READY) ## Write the folder of a new system: NAME=checkout.
-	@$(CLI) new "$${NAME:?make new NAME=checkout}"
+new: $(READY) ## Write the folder of a new system: NAME=checkout HOST=http://127.0.0.1:3000
+	@$(CLI) new "$${NAME:?make new NAME=checkout}" --host="$$HOST"
 
 clean: ## Remove what runs leave behind, but no report: .swarmscope and caches.
 	@if [ -x $(BIN)/python ]; then $(CLI) down; fi

@@ -101,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--check", action="store_true", help="write nothing; say what is out of date")
     new = command("new", _new, "write the folder of a new system under scenarios/")
     new.add_argument("name", metavar="NAME", help="lower case, digits and underscores: checkout")
+    new.add_argument("--host", default="", help="where its service is (default: http://127.0.0.1:8000)")
     command("exit-codes", _exit_codes, "print every exit code and its meaning")
     command("doctor", _doctor, "say what this machine has of what the stack needs")
     # Not for people, and so not in the help: the process behind `up`.
@@ -271,7 +272,17 @@ def _generate(
 def _new(
     options: argparse.Namespace, _for_locust: Sequence[str], root: Path, _environ: Mapping[str, str]
 ) -> int:
-    raise NotImplementedError
+    from swarmscope.edge.scaffold import new_system  # noqa: PLC0415
+
+    console = _console()
+    for path in new_system(root, options.name, options.host or None):
+        console.print(f"wrote {path.relative_to(root) if path.is_absolute() else path}")
+    console.print(
+        f"Next: say what it must hold in scenarios/{options.name}/targets.yaml and what users do in users.py; "
+        f"then `make generate` and `make run SYSTEM={options.name}`.",
+        soft_wrap=True,
+    )
+    return ExitCode.PASS
 
 
 def _exit_codes(*_: object) -> int:

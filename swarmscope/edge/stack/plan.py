@@ -15,7 +15,6 @@ from swarmscope.edge.alertmanager import read_receivers, write_alertmanager_conf
 from swarmscope.edge.stack.components import FoundComponent
 from swarmscope.edge.stack.folder import StateFolder
 from swarmscope.edge.stack.processes import Program
-from swarmscope.errors import ConfigurationError, Problem
 from swarmscope.names import Job
 from swarmscope.settings import Settings
 from swarmscope.targets import System
@@ -170,13 +169,3 @@ def _service(plan: Plan) -> Program:
         command.append("--empty")
     health = f"{url}/{plan.system.health.lstrip('/')}"
     return Program("service", "the reference service", tuple(command), health, url=url, needed_by_load=True)
-
-
-def check_host(host: str, source: str) -> None:
-    """Raise ConfigurationError when `host` is no address with a scheme."""
-    scheme, separator, rest = host.partition("://")
-    if not (scheme and separator and rest.strip("/")):
-        hint = "http://127.0.0.1:8080, without a path"
-        raise ConfigurationError(
-            [Problem(source, "", f'expected an address such as http://host:port, got "{host}"', hint)]
-        )

@@ -14,14 +14,14 @@ from swarmscope.edge.preflight import check_service
 from swarmscope.edge.stack.components import require
 from swarmscope.edge.stack.folder import StateFolder
 from swarmscope.edge.stack.generator import LoadRequest
-from swarmscope.edge.stack.plan import Plan, check_host, has_reference, ports
+from swarmscope.edge.stack.plan import Plan, has_reference, ports
 from swarmscope.edge.stack.ports import require_free
 from swarmscope.errors import ConfigurationError, Problem
 from swarmscope.settings import Settings
 from swarmscope.targets import Environment, System
-
-LOCAL = "local"
-"""The environment that is this machine: where the reference service stands in when nothing else does."""
+from swarmscope.targets.choose import LOCAL
+from swarmscope.targets.texts import parse_address
+from swarmscope.targets.units import NotUnderstood, Refused
 
 _DURATION = re.compile(r"[0-9]+|(?=[0-9])([0-9]+h)?([0-9]+m)?([0-9]+s)?")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -77,10 +77,17 @@ def _check_request(request: LoadRequest) -> None:
     for option, number in (("--users", request.users), ("--processes", request.processes)):
         if number is not None and number < 1 and (option, number) != ("--processes", -1):
             problems.append(Problem(option, "", f"expected a number of at least 1, got {number}"))
+    if request.host:
+        try:
+            parse_address(request.host)
+        except NotUnderstood as error:
+            problems.append(
+                Problem("--host", "", f'expected {error.expected}, got "{request.host}"', error.hint)
+            )
+        except Refused as error:
+            problems.append(Problem("--host", "", error.message, error.hint))
     if problems:
         raise ConfigurationError(problems)
-    if request.host:
-        check_host(request.host, "--host")
 
 
 def _environment(root: Path, system: System, request: LoadRequest) -> Environment | None:
