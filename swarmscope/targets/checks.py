@@ -13,7 +13,7 @@ from swarmscope.targets.build import placed_targets
 from swarmscope.targets.nearest import listed, suggestion
 from swarmscope.targets.spec import QUERY_KINDS, REQUEST_KINDS, SystemSpec, TargetSpec, keys_of
 from swarmscope.targets.validate import given, is_mapping
-from swarmscope.targets.yaml_text import Document
+from swarmscope.targets.yaml_text import Document, path_text
 
 _LIMITS = f"a limit: one of {listed(REQUEST_KINDS, 'or')}"
 
@@ -21,11 +21,8 @@ _LIMITS = f"a limit: one of {listed(REQUEST_KINDS, 'or')}"
 def check_targets(spec: SystemSpec, document: Document) -> list[Problem]:
     """Every problem of the targets beyond their single fields."""
     if spec.targets is None:
-        return (
-            []
-            if "targets" in document.value
-            else [document.problem(("targets",), "is missing: what must hold?")]
-        )
+        missing = document.problem(("targets",), "is missing", 'targets: [{request: "*", error_rate: 1%}]')
+        return [] if "targets" in document.value else [missing]
     problems: list[Problem] = []
     for position, target in enumerate(spec.targets):
         if is_mapping(document, "targets", position):
@@ -49,9 +46,12 @@ def _subject(target: TargetSpec, position: int, document: Document) -> list[Prob
         return [document.problem(here, "needs a request or a query", 'request: POST /events, or "*" for all')]
     problems = [
         document.problem((*here, key), "is for queries only", f"a request needs {_LIMITS}")
-        for key in (*QUERY_KINDS, "unit")
+        for key in QUERY_KINDS
         if key in keys
     ]
+    if "unit" in keys:
+        hint = "the limits of requests carry their own units"
+        problems.append(document.problem((*here, "unit"), "is for queries only", hint))
     if not problems and not any(kind in keys for kind in REQUEST_KINDS):
         problems.append(document.problem(here, f"needs {_LIMITS}"))
     return problems
@@ -61,10 +61,13 @@ def _query(position: int, document: Document) -> list[Problem]:
     keys = given(document, "targets", position)
     here = ("targets", position)
     problems = [
-        document.problem((*here, key), "is for requests only", "a query needs max or min")
-        for key in (*REQUEST_KINDS, "min_samples")
+        document.problem((*here, key), "is for requests only", "the limit of a query is max or min")
+        for key in REQUEST_KINDS
         if key in keys
     ]
+    if "min_samples" in keys:
+        hint = "a query gives one answer, however many requests there were"
+        problems.append(document.problem((*here, "min_samples"), "is for requests only", hint))
     if "name" not in keys:
         problems.append(document.problem(here, "a query needs a name", "name: cold-start-p95"))
     if not any(kind in keys for kind in QUERY_KINDS):
@@ -91,11 +94,14 @@ def _same_ids(targets: Sequence[TargetSpec], document: Document) -> list[Problem
     problems = []
     first: dict[str, str] = {}
     for placed in placed_targets(targets):
-        here = ("targets", placed.position, placed.key)
-        where = f"targets[{placed.position}].{placed.key}"
+        path = ("targets", placed.position, placed.key)
+        keys = given(document, *path[:2])
+        if not (targets[placed.position].name if "name" in keys else placed.target.request):
+            # What its id would be made of is wrong, and told already.
+            continue
         if placed.target.id in first:
             message = f'has the same id as {first[placed.target.id]}: "{placed.target.id}"'
-            problems.append(document.problem(here, message, "give one of them a name of its own"))
+            problems.append(document.problem(path, message, "give one of them a name of its own"))
         else:
-            first[placed.target.id] = where
+            first[placed.target.id] = path_text(path)
     return problems

@@ -215,7 +215,7 @@ def _matching(pattern: str, what: str, hint: str = "") -> Callable[[object], str
 
 
 read_name = _matching(
-    NAME_PATTERN, "a name such as peak", "names are lower-case letters, digits, _ and -, a letter first"
+    NAME_PATTERN, "a lower-case name", "names are lower-case letters, digits, _ and -, a letter first"
 )
 read_id = _matching(ID_PATTERN, "a name such as cold-start-p95", "names are letters, digits, ., _ and -")
 _system_name = _matching(

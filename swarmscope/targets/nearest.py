@@ -26,6 +26,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
     if _SYNONYMS.get(word.lower()) in words:
         return _SYNONYMS[word.lower()]
     by_lower = {name.lower(): name for name in reversed(words)}
+    swapped = [name for name in by_lower if sorted(name) == sorted(word.lower())]
+    if swapped:
+        return by_lower[swapped[0]]
     found = get_close_matches(word.lower(), by_lower, n=1)
     return by_lower[found[0]] if found else ""
 

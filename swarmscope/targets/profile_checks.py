@@ -22,7 +22,7 @@ _LEAST_WINDOW = Decimal(2)
 def check_profiles(spec: SystemSpec, document: Document) -> list[Problem]:
     """Every problem of the load profiles beyond their single fields."""
     if spec.profiles is None:
-        missing = document.problem(("profiles",), "is missing: under which load?", _EXAMPLE)
+        missing = document.problem(("profiles",), "is missing", _EXAMPLE)
         return [] if "profiles" in document.value else [missing]
     problems: list[Problem] = []
     for name, profile in spec.profiles.items():

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from swarmscope.errors import Problem
 from swarmscope.targets.fields import ERROR_TYPE, shown
 from swarmscope.targets.nearest import suggestion
-from swarmscope.targets.spec import keys_of, model_at
+from swarmscope.targets.spec import EnvironmentsSpec, keys_of, model_at
 from swarmscope.targets.yaml_text import Document, Path
 
 Spec = TypeVar("Spec", bound=BaseModel)
@@ -79,10 +79,15 @@ def _problem(model: type[BaseModel], document: Document, error: Any) -> Problem:
         return document.problem(path, error["msg"], error["ctx"]["hint"])
     if kind == "extra_forbidden":
         known = keys_of(model_at(model, path[:-1]))
-        unused = [key for key in known if key not in given(document, *path[:-1])]
-        return document.problem(path, "unknown key", suggestion(str(path[-1]), unused, "further keys"))
+        return document.problem(path, "unknown key", suggestion(str(path[-1]), known, "known keys"))
     if kind in _SHAPES:
-        return document.problem(path, f"expected {_SHAPES[kind]}, got {shown(error['input'])}")
+        # Where credentials stand, what stands in their place may be one.
+        found = (
+            "a text"
+            if model is EnvironmentsSpec and isinstance(error["input"], str)
+            else shown(error["input"])
+        )
+        return document.problem(path, f"expected {_SHAPES[kind]}, got {found}")
     if kind == "too_short":
         return document.problem(path, "expected at least one, got none")
     return document.problem(path, str(error["msg"]))

@@ -86,7 +86,7 @@ def read_yaml(text: str, source: str) -> Document:
         raise ConfigurationError([_syntax_problem(error, source)]) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        message = f"character U+{ord(str(error.character)[:1]):04X} cannot stand in YAML"
+        message = f"the character U+{error.character:04X} cannot stand in YAML"
         raise ConfigurationError([Problem(source, "", message, line=line)]) from error
     except RecursionError:
         raise ConfigurationError([Problem(source, "", "is nested too deeply")]) from None
@@ -108,13 +108,15 @@ def read_yaml(text: str, source: str) -> Document:
 def _syntax_problem(error: yaml.MarkedYAMLError, source: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     line = None if mark is None else mark.line + 1
-    what = error.problem or error.context or "cannot be read"
+    what, context = error.problem or "cannot be read", error.context or ""
+    if what.startswith("but "):
+        what = f"{context}, {what}"
     hint = ""
     if "\\t" in what:
         hint = "indent with spaces"
     elif "mapping values are not allowed" in what:
         hint = "a text with a colon needs quotes"
-    elif "alias" in what and "*" not in what:
+    elif "alias" in what or "alias" in context:
         hint = 'a text that starts with * needs quotes: "*"'
     return Problem(source, "", f"is not valid YAML: {what}", hint, line)
 
@@ -196,14 +198,16 @@ class _Reader:
     def _key(self, node: yaml.Node, path: Path, line: int) -> Scalar | None:
         if not isinstance(node, yaml.ScalarNode):
             problem, hint = "a key must be plain text", ""
-        elif node.tag == f"{_TAG}bool":
-            problem, hint = f"YAML reads the key {node.value} as true or false", "put it in quotes"
         elif node.tag not in _KNOWN_TAGS:
             problem, hint = f"the tag {_short(node.tag)} means nothing here", "remove it"
         else:
-            return Scalar.of(node)
-        self._document.problems.append(Problem(self._document.source, path_text(path), problem, hint, line))
-        return None
+            problem, hint = "", ""
+        if problem:
+            self._document.problems.append(
+                Problem(self._document.source, path_text(path), problem, hint, line)
+            )
+        # A key that is told of is kept: what it holds is not missing.
+        return Scalar.of(node) if isinstance(node, yaml.ScalarNode) else None
 
     def _note(self, path: Path, message: str, hint: str = "") -> None:
         self._document.problems.append(self._document.problem(path, message, hint))
