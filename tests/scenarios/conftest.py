@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_SECONDS = 90
 
 
 @dataclass
@@ -28,7 +30,8 @@ class Heard:
         return self.headers["authorization"].removeprefix("Bearer ")
 
 
-Answer = tuple[int, dict[str, str], Any]
+Answer = tuple[int, dict[str, str], Any] | None
+"""Status, headers and body; None closes the connection without an answer."""
 
 
 @dataclass
@@ -38,6 +41,10 @@ class FakeService:
     url: str
     answer: Callable[[Heard], Answer]
     heard: list[Heard] = field(default_factory=list)
+
+    def has_heard(self, count: int) -> Callable[[], bool]:
+        """Whether so many requests have come."""
+        return lambda: len(self.heard) >= count
 
 
 @pytest.fixture
@@ -50,7 +57,11 @@ def fake_service() -> Iterator[FakeService]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             heard = Heard(self.command, self.path, headers, body)
             service.heard.append(heard)
-            status, headers, document = service.answer(heard)
+            answer = service.answer(heard)
+            if answer is None:
+                self.close_connection = True
+                return
+            status, headers, document = answer
             content = document if isinstance(document, bytes) else json.dumps(document).encode()
             self.send_response(status)
             for name, value in headers.items():
@@ -105,18 +116,34 @@ class Ran:
 def run_locust() -> Callable[..., Ran]:
     """Runs plain Locust in a process of its own (it patches the one that imports it)."""
 
-    def run(host: str, *user_classes: str, users: int = 5, seconds: float = 4, **variables: str) -> Ran:
+    def run(
+        host: str,
+        *user_classes: str,
+        until: Callable[[], bool] = lambda: False,
+        users: int = 5,
+        **variables: str,
+    ) -> Ran:
+        # Ended by what has happened, not by time: on a busy machine a second may hold no request at all.
         command = [
             sys.executable, "-m", "locust", "-f", "scenarios/triggers/users.py", "--headless", "--json",
-            "--host", host, "-u", str(users), "-r", str(users), "-t", f"{seconds}s", *user_classes,
+            "--host", host, "-u", str(users), "-r", str(users), *user_classes,
         ]  # fmt: skip
-        done = subprocess.run(
+        with subprocess.Popen(
             command,
-            cwd=ROOT, env=clean_environment(**variables), capture_output=True, text=True, timeout=90, check=False,
-        )  # fmt: skip
-        entries = json.loads(done.stdout[done.stdout.index("[") :]) if "[" in done.stdout else []
+            cwd=ROOT, env=clean_environment(**variables), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        ) as process:  # fmt: skip
+            try:
+                deadline = time.monotonic() + PATIENCE_SECONDS
+                while process.poll() is None and not until():
+                    assert time.monotonic() < deadline, "what the test waits for did not happen"
+                    time.sleep(0.05)
+                process.terminate()
+                output, log = process.communicate(timeout=PATIENCE_SECONDS)
+            finally:
+                process.kill()
+        entries = json.loads(output[output.index("[") :]) if "[" in output else []
         stats = {f"{entry['method']} {entry['name']}": entry for entry in entries}
-        return Ran(done.returncode, stats, done.stderr, done.stdout + done.stderr)
+        return Ran(process.returncode, stats, log, output + log)
 
     return run
 
