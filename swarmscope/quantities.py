@@ -106,4 +106,4 @@ def _side(value: Number, limit: Number) -> int:
 
 def _decimal(value: Number) -> Decimal:
     # By the shortest text: moving the point is exact in decimal, while 0.1046 * 1000 is 104.60000000000001.
-    return Decimal(repr(value)) if isinstance(value, float) else value
+    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)

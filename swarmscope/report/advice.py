@@ -152,7 +152,8 @@ def _slow(target: Target, counts: RequestCounts, window: Window) -> Iterator[str
         )
         return
     gap = _gap(window.bounds, counts.buckets)
-    if gap is not None:
+    # A gap that divides the requests elsewhere than at the limit does not explain why it was missed.
+    if gap is not None and gap[2] <= 2 * over:
         low, high, slow = gap
         yield (
             f"{share}. There are two kinds of answers: {ratio(1 - slow / counts.timed)} within {duration(low)} and "

@@ -3,9 +3,9 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   // Okabe and Ito's palette, which people with any kind of colour vision can tell apart; dashes help further.
-  const LIGHT = { lines: ["#d55e00", "#0072b2", "#009e73", "#b8548f", "#8a6d00", "#3b8fc4"], text: "#1b1f27", quiet: "#58606e",
+  const LIGHT = { lines: ["#d55e00", "#0072b2", "#009e73", "#b8548f", "#8a6d00", "#3b8fc4"], panel: "#f6f7f9", quiet: "#58606e",
     grid: "#e1e4ea", limit: "#a62600", steady: "rgba(0, 114, 178, 0.08)", alert: "#a62600" };
-  const DARK = { lines: ["#f0894a", "#56b4e9", "#2fd0a0", "#e09cc4", "#f0e442", "#9ad0f5"], text: "#e6e9ee", quiet: "#a3abb8",
+  const DARK = { lines: ["#f0894a", "#56b4e9", "#2fd0a0", "#e09cc4", "#f0e442", "#9ad0f5"], panel: "#1d2128", quiet: "#a3abb8",
     grid: "#2c323c", limit: "#ff9d76", steady: "rgba(86, 180, 233, 0.12)", alert: "#ff9d76" };
   const DASHES = [[], [], [], [7, 4], [2, 3], [9, 3, 2, 3]];
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
@@ -36,6 +36,18 @@
   };
   const near = (plot) => plot.limits.filter(([, limit]) => limit <= 5 * (highest(plot, plot.unit) || limit));
 
+  // A rim in the background's colour keeps a label readable on top of a line.
+  const halo = (ctx, text, x, y, ratio, colors) => {
+    ctx.save();
+    ctx.setLineDash([]);
+    ctx.lineWidth = 4 * ratio;
+    ctx.lineJoin = "round";
+    ctx.strokeStyle = colors.panel;
+    ctx.strokeText(text, x, y);
+    ctx.restore();
+    ctx.fillText(text, x, y);
+  };
+
   const painter = (plot, colors) => ({
     hooks: {
       drawClear: [(u) => {
@@ -60,7 +72,7 @@
           ctx.beginPath(); ctx.moveTo(u.bbox.left, y); ctx.lineTo(right, y); ctx.stroke();
           // Labels of limits close together are stacked upwards.
           const at = Math.min(y - 4 * ratio, lastLabel - 14 * ratio);
-          ctx.fillText(label, right - 4 * ratio, at);
+          halo(ctx, label, right - 4 * ratio, at, ratio, colors);
           lastLabel = at;
         }
         ctx.setLineDash([2 * ratio, 3 * ratio]);
@@ -73,7 +85,7 @@
           if (x < u.bbox.left || x > right) continue;
           ctx.beginPath(); ctx.moveTo(x, u.bbox.top); ctx.lineTo(x, u.bbox.top + u.bbox.height); ctx.stroke();
           row = x < end ? row + 1 : 0;
-          ctx.fillText(alert.mark, x + 3 * ratio, u.bbox.top + (12 + 13 * (row % 4)) * ratio);
+          halo(ctx, alert.mark, x + 3 * ratio, u.bbox.top + (12 + 13 * (row % 4)) * ratio, ratio, colors);
           end = x + 24 * ratio;
         }
         ctx.restore();
