@@ -128,7 +128,9 @@ class Observer:
         """Locust ends: the run, if one is going on, ends first; the exit code is ours when there was a run."""
         if self.current.active:
             self._note_interruption()
-            environment.runner.stop()
+            # Not stop(): a master that has told its workers to stop no longer knows them, and could not end them.
+            environment.runner.quit()
+        self.current.source.dismiss()
         if self._finishing is not None:
             self._finishing.join(FINISH_SECONDS)
         if self.exit_code is not None:

@@ -64,6 +64,9 @@ class CounterSource(Protocol):
     def settle(self, validity: Validity, elapsed: float) -> None:
         """Wait, bounded, until every generator has delivered its final counters; note those that did not."""
 
+    def dismiss(self) -> None:
+        """Locust ends: leave no generator behind."""
+
 
 class LocalSource:
     """Locust alone: the counters are in this process."""
@@ -128,6 +131,9 @@ class LocalSource:
 
     def settle(self, validity: Validity, elapsed: float) -> None:
         """Nothing has to arrive."""
+
+    def dismiss(self) -> None:
+        """There is only this process."""
 
 
 class WorkersSource:
@@ -245,6 +251,16 @@ class WorkersSource:
                 validity.worker_back(self._name(worker))
             else:
                 validity.worker_lost(self._name(worker), "before its final report")
+
+    def dismiss(self) -> None:
+        """Tell workers to quit that Locust has forgotten.
+
+        For `stop_timeout` seconds after a stop a worker is on no list of its master's; Locust's own farewell does
+        not reach it then, and it would wait for its master's heartbeat for another minute.
+        """
+        for worker in self._merger.workers:
+            if worker not in self._runner.clients:
+                self._runner.send_message("quit", client_id=worker)
 
     def _missing(self, validity: Validity) -> list[str]:
         lost = validity.lost_workers

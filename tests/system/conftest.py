@@ -47,6 +47,7 @@ targets:
   - {request: GET /inbox, p95: 200ms, min_samples: 5}
   - {request: "*", error_rate: 1%, min_samples: 50}
   - {request: POST /events, rps: 35, min_samples: 20, profiles: [floor]}
+  - {name: abort-on-errors, request: POST /events, error_rate: 2%, min_samples: 20, abort: true, profiles: [fragile]}
 profiles:
   floor: &small
     users: 24
@@ -55,12 +56,28 @@ profiles:
     warm_up: 2s
     user_classes: {TriggersAPIUser: 11, HighThroughputUser: 1}
   quick: *small
+  fragile: *small
+  stairs:
+    stages:
+      - {users: 4, spawn_rate: 4, duration: 4s}
+      - {users: 12, spawn_rate: 12, duration: 3s, phase: spike}
+      - {users: 4, spawn_rate: 12, duration: 4s}
 """
 ENVIRONMENTS = """
 environments:
   local: {host: "http://127.0.0.1:8000", credentials: {api_key: LOCUST_API_KEY}}
 """
 USERS = "from scenarios.triggers.users import HighThroughputUser, TriggersAPIUser\n"
+
+
+@pytest.fixture(scope="session", name="free_port")
+def free_port_fixture() -> Callable[[], int]:
+    return free_port
+
+
+@pytest.fixture(scope="session", name="wait_for")
+def wait_for_fixture() -> Callable[..., Any]:
+    return wait_for
 
 
 def free_port() -> int:
@@ -196,6 +213,8 @@ class Stack:
     alertmanager: str
     receiver: str
     scrape_file: Path
+    stoppable_port: int
+    """The exporter that the receiver asks to stop runs."""
     processes: list[Process] = field(default_factory=list)
     _exporters: list[int] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -232,10 +251,10 @@ class Stack:
         return Service(url, process)
 
     def locust(
-        self, name: str, *arguments: str, cwd: Path = ROOT, system: str = "triggers", workers: int = 0
+        self, name: str, *arguments: str, workers: int = 0, exporter_port: int = 0, headless: bool = True
     ) -> Run:
-        """A headless Locust run that this stack's Prometheus scrapes."""
-        exporter_port, master_port = free_port(), free_port()
+        """A Locust run that this stack's Prometheus scrapes."""
+        exporter_port, master_port = exporter_port or free_port(), free_port()
         self._exporters.append(exporter_port)
         reports = self.folder / "reports"
         run = f"{name}-{time.time_ns()}"
@@ -243,7 +262,8 @@ class Stack:
         master = ["--master", "--expect-workers", str(workers), *bind] if workers else []
         if "--processes" in arguments:
             master = bind
-        command = [*LOCUST, "--headless", "--system", SYSTEM, "--run-id", run, "--only-summary"]
+        command = [*LOCUST, "--system", SYSTEM, "--run-id", run, "--only-summary"]
+        command += ["--headless"] if headless else []
         command += ["--exporter-port", str(exporter_port), "--prometheus-url", self.prometheus]
         command += ["--reports-dir", str(reports), *master, *arguments]
         if "--processes" in arguments:
@@ -253,7 +273,7 @@ class Stack:
         join = [
             "--worker",
             "--system",
-            system,
+            SYSTEM,
             "--master-host",
             "127.0.0.1",
             "--master-port",
@@ -329,10 +349,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             Receivers(), receiver_url=url["receiver"], template_glob=str(ROOT / "alerts/templates/*.tmpl")
         )
     )
-    stack = Stack(folder, project, url["prometheus"], url["alertmanager"], url["receiver"], scrape_file)
+    stoppable = free_port()
+    stack = Stack(
+        folder, project, url["prometheus"], url["alertmanager"], url["receiver"], scrape_file, stoppable
+    )
     try:
         receiver = [sys.executable, "-m", "swarmscope.edge.receiver", "--port", str(ports["receiver"])]
-        stack.start("receiver", [*receiver, "--state", str(folder / "receiver")])
+        stop = ["--locust", f"http://127.0.0.1:{stoppable}", "--grace", "1"]
+        stack.start("receiver", [*receiver, "--state", str(folder / "receiver"), *stop])
         stack.start(
             "alertmanager",
             [

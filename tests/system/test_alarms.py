@@ -105,12 +105,25 @@ def hang_from_the_first_request(stack, name):
     return {"run": run, "code": run.finish()}
 
 
+def abort(stack, name):
+    """A target with `abort: true` is breached until the run has been stopped."""
+    service = stack.service(name)
+    arguments = ["--profile", "fragile", "-t", "90s", "--host", service.url]
+    run = stack.locust(name, *arguments, exporter_port=stack.stoppable_port)
+    run.wait_for_phase('"phase": "steady"')
+    time.sleep(3)
+    service.fault(ERRORS)
+    began = time.monotonic()
+    return {"run": run, "code": run.finish(), "stopped_after": time.monotonic() - began}
+
+
 SCENARIOS = {
     "delay": lambda s: breach(s, "delay", DELAY, {AlertName.LATENCY_TARGET_BREACHED}),
     "errors": lambda s: breach(s, "errors", ERRORS, {AlertName.ERROR_RATE_TARGET_BREACHED}),
     "rate": lambda s: breach(s, "rate", STALL, {AlertName.RATE_TARGET_BREACHED}, profile="floor"),
     "spike": lambda s: spike(s, "spike"),
     "hang": lambda s: hang(s, "hang"),
+    "abort": lambda s: abort(s, "abort"),
     "hang-first": lambda s: hang_from_the_first_request(s, "hang-first"),
 }
 
@@ -164,6 +177,16 @@ def test_a_service_that_hangs_from_the_first_request_fails(outcomes):
     assert outcome["code"] == 10, outcome["run"].process.output()
     assert {row["status"] for row in result["judgements"]} <= {"FAIL", "NO DATA"}
     assert result["pending"]
+
+
+def test_a_breached_target_with_abort_stops_the_run_with_its_own_exit_code(outcomes):
+    outcome = outcomes["abort"]
+    print(f"abort: the run ended {outcome['stopped_after']:.1f} s after the fault was set")
+    assert outcome["code"] == 13, outcome["run"].process.output()
+    result = outcome["run"].result()
+    assert result["verdict"] == "FAIL"
+    assert any(note.startswith("stopped early: ") and "abort-on-errors" in note for note in result["notes"])
+    assert outcome["stopped_after"] < 45
 
 
 def test_a_service_that_is_down_is_said_and_gets_its_own_exit_code(stack):

@@ -1,0 +1,173 @@
+"""Swarmscope is plain Locust with targets in it: web UI, Locust's and locust-plugins' own options."""
+
+import json
+import re
+import signal
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+
+LINES = re.compile(r"(?m)^(?!#)(\w+)(?:\{([^}]*)\})? (\S+)$")
+
+
+def page(exporter):
+    """Every sample of the exporter's page as {(name, labels): value}."""
+    text = requests.get(f"{exporter}/metrics", timeout=5).text
+    return {(name, labels): float(value) for name, labels, value in LINES.findall(text)}
+
+
+def settled(run, wait_for, runs):
+    def check():
+        shown = run.live()["runs"]
+        return (
+            len(shown) == runs and all(one["phase"] == "done" and one["verdict"] for one in shown) and shown
+        )
+
+    return wait_for("the run's end", check, 60)
+
+
+@pytest.fixture(scope="module")
+def web(stack, wait_for, free_port):
+    """Locust with its web UI, and the service that it loads."""
+    service = stack.service("web")
+    ui = free_port()
+    run = stack.locust(
+        "web", "--host", service.url, "--web-port", str(ui), "--web-host", "127.0.0.1", headless=False
+    )
+    url = f"http://127.0.0.1:{ui}"
+    wait_for("web UI", lambda: requests.get(url, timeout=2).ok)
+    return run, url, service
+
+
+def start(url, service, **form):
+    answer = requests.post(f"{url}/swarm", data={"host": service.url, **form}, timeout=10).json()
+    assert answer["success"], answer
+    return answer
+
+
+def test_the_web_ui_offers_the_profiles_and_leads_several_runs_each_with_a_label_of_its_own(web, wait_for):
+    run, url, service = web
+    home = requests.get(url, timeout=5).text
+    options = json.loads(re.search(r'"extra_options": (\{.*?\}\}), "', home)[1])
+    assert options["load_profile"]["choices"] == ["floor", "fragile", "quick", "stairs"]
+    assert options["system"]["choices"] == ["probe"]
+
+    start(url, service, user_count="6", spawn_rate="6", run_time="6", load_profile="floor")
+    time.sleep(3)
+    requests.get(f"{url}/stats/reset", timeout=5)
+    (first,) = settled(run, wait_for, 1)
+    assert first["profile"] == "floor"
+    assert first["finished"] > 5
+    before = {key: value for key, value in page(run.exporter).items() if key[0].startswith("locust_request")}
+
+    # Numbers left as the form shows them follow the chosen profile: 24 users, and stages become a load shape.
+    start(url, service, user_count="24", spawn_rate="24", run_time="20", load_profile="stairs")
+    second, again = settled(run, wait_for, 2)
+    assert second["profile"] == "stairs"
+    assert second["run"] != again["run"] == first["run"]
+    assert 2 < second["steady_seconds"] < 8, second
+    after = page(run.exporter)
+    assert {key: after[key] for key in before} == before, "an ended run's counters change no more"
+    for one in (first, second):
+        wait_for("the report", (run.reports / one["run"] / "report.html").exists)
+
+
+def test_an_ended_web_ui_gives_the_last_runs_exit_code(web):
+    run, _, _ = web
+    run.process.popen.send_signal(signal.SIGTERM)
+    assert run.process.wait(30) in (0, 10, 11, 12), run.process.output()
+
+
+def simple(stack, name, *arguments):
+    service = stack.service(name)
+    run = stack.locust(name, "--host", service.url, *arguments)
+    return run, run.finish()
+
+
+@pytest.fixture(scope="module")
+def runs(stack):
+    """Runs with Locust's and locust-plugins' own options, all at once."""
+    out = stack.folder / "own"
+    arguments = {
+        "iterations": ["-i", "60", "-t", "60s"],
+        "ips": ["--ips", "10", "-t", "12s"],
+        "check": ["--check-rps", "100000", "-t", "8s"],
+        "outputs": ["-t", "8s", "--html", f"{out}/l.html", "--csv", f"{out}/l", "--json-file", f"{out}/l"],
+        "metadata": ["-t", "5s", "--test-env", "local", "--test-version", "v1.2", "--description", 'a "b" c'],
+        "short": ["-t", "1s"],
+        "stairs": ["--profile", "stairs"],
+    }
+    with ThreadPoolExecutor(len(arguments)) as pool:
+        futures = {name: pool.submit(simple, stack, name, *options) for name, options in arguments.items()}
+        return {name: future.result() for name, future in futures.items()}
+
+
+def test_iterations_end_the_run_and_it_is_not_called_interrupted(runs):
+    run, code = runs["iterations"]
+    result = run.result()
+    assert sum(row["locust"] for row in result["reconciliation"]) <= 60
+    assert code != 130
+    assert not any("by hand" in note for note in result["notes"])
+
+
+def test_ips_limits_the_rate(runs):
+    run, _ = runs["ips"]
+    result = run.result()
+    assert sum(row["locust"] for row in result["reconciliation"]) == pytest.approx(120, rel=0.25)
+
+
+def test_a_failed_check_of_locust_plugins_keeps_its_exit_code(runs):
+    run, code = runs["check"]
+    assert "CHECK FAILED: total rps was" in run.process.output()
+    assert code == 3
+
+
+def test_locusts_own_reports_are_still_written(runs, stack):
+    written = {path.name for path in (stack.folder / "own").iterdir()}
+    assert {"l.html", "l_stats.csv", "l_failures.csv", "l.json"} <= written
+
+
+def test_run_metadata_comes_from_locust_plugins_options(runs, stack):
+    run, _ = runs["metadata"]
+    (info,) = stack.query(f'last_over_time(locust_run_info{{run="{run.id}"}}[10m])')
+    labels = info["metric"]
+    assert (labels["environment"], labels["version"], labels["description"]) == ("local", "v1.2", 'a "b" c')
+    assert run.result()["run"]["version"] == "v1.2"
+
+
+def test_a_run_too_short_for_its_steady_phase_is_invalid_and_passes_nothing(runs):
+    run, code = runs["short"]
+    result = run.result()
+    assert code == 11
+    assert {row["status"] for row in result["judgements"]} == {"NO DATA"}
+    assert result["invalid"] == [
+        "the steady phase was never reached: not all users ran, or the run was too short"
+    ]
+
+
+def test_stages_are_judged_in_their_steady_parts_only(runs):
+    run, _ = runs["stairs"]
+    result = run.result()
+    assert len(result["run"]["steady"]) == 2
+    assert result["run"]["users_peak"] == 12
+    assert 1 < result["window"]["seconds"] < 8
+
+
+def test_ctrl_c_ends_with_a_report_and_no_process_left(stack, wait_for):
+    service = stack.service("interrupted")
+    run = stack.locust("interrupted", "--host", service.url, "-t", "60s", "--processes", "2")
+    run.wait_for_phase('"phase": "steady"')
+    time.sleep(3)
+    run.process.popen.send_signal(signal.SIGINT)
+    assert run.finish(40) == 130, run.process.output()
+    result = run.result()
+    assert "ended by hand before its planned time: the verdict covers what was measured" in result["notes"]
+    assert sum(row["locust"] for row in result["reconciliation"]) > 20
+    # Locust's master does not wait for its workers, which end by themselves right after it.
+    group = ["pgrep", "-g", str(run.process.popen.pid)]
+    wait_for(
+        "the workers' end", lambda: subprocess.run(group, capture_output=True, check=False).stdout == b"", 10
+    )
