@@ -96,7 +96,7 @@ def _observe(environment: Any, runner: Any, web_ui: Any, choice: Choice, counter
         options.exporter_port,
         views=lambda: observer.views(),  # noqa: PLW0108  # the observer is made after its page
         counters=counters,
-        on_stop=lambda run, reason, _target: observer.stop_run(run, reason, environment),
+        on_stop=lambda run, reason, target: observer.stop_run(run, f"target {target}: {reason}", environment),
         token=os.environ.get(STOP_TOKEN_VARIABLE, ""),
     )
     finisher = Finisher(environment, options.prometheus_url, Path(options.reports_dir), headless)
