@@ -159,6 +159,8 @@ def _first_difference(found: bytes, wanted: str) -> str:
     for number, (line, expected) in enumerate(zip(old, new, strict=False), start=1):
         if line != expected:
             return f'line {number} should be "{expected.strip()[:80]}"'
+    if len(old) == len(new):
+        return "its line ends are not those of Unix"
     return f"it has {len(old)} lines instead of {len(new)}"
 
 

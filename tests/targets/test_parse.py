@@ -47,7 +47,7 @@ def test_one_item_with_several_limits_becomes_several_targets_with_ids_of_their_
         ("everything-rps", "1000", "1000"),
         ("everything-error-rate", "1%", "0.01"),
         ("cold-start-p95", "3s", "3"),
-        ("pool-max", "1e3", "1E+3"),
+        ("pool-max", "1.5e+3", "1.5E+3"),
         ("pool-min", "12.50", "12.50"),
     ]
 
