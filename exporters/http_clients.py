@@ -1,84 +1,153 @@
-"""Follows every request of Locust's two HTTP clients while it is in flight. Imports (and so patches) Locust.
+"""Follows every request of Locust's two HTTP clients while it is in flight, at almost no cost per request.
 
-`request` is the one method that all of a client's verbs go through, and its span is what Locust measures: to the
-last byte of the answer, or to its headers for a streamed one. It is wrapped once per process, for every session.
+`HttpSession.request` and `FastHttpSession.request` are what all verbs go through, and their span is what Locust
+measures: to the last byte of the answer, or to its headers for a streamed one. Their frames hold all there is to
+know (method, URL, name, start), so nothing is noted per request: whoever asks looks at the suspended greenlets'
+frames. To know those greenlets, and requests that are cut off, two things are added inside each `request`:
+
+    _swarmscope_seen(_swarmscope_current())     # at its start: a C call that puts the greenlet in a set
+    try: ... except BaseException as error:     # around its body: free unless something is raised
+        _swarmscope_raised(error); raise
+
+They are compiled into the function (from its own source, line numbers kept) because a wrapper that notes start and
+end costs ten times as much: a frame, and a deeper C stack for greenlet to copy on every switch (`make bench`).
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from typing import Any
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator
+from types import CodeType, FrameType, TracebackType
+from typing import Any, cast
 
+import greenlet  # type: ignore[import-untyped]
 from locust.clients import HttpSession
 from locust.contrib.fasthttp import FastHttpSession
+from locust.event import EventHook
 from requests import PreparedRequest
 from requests.sessions import merge_setting
 
-from exporters.in_flight import InFlight, was_cut_off
+from exporters.in_flight import Flight, InFlight, was_cut_off
 from swarmscope.measurements import RequestKey
 
-_MARK = "follows_in_flight"
+_READ = ("self", "method", "url", "name", "start_perf_counter")
+"""Local variables of `request` that are read."""
+
+_ADDED = """
+_swarmscope_seen(_swarmscope_current())
+try:
+    pass
+except BaseException as _swarmscope_error:
+    _swarmscope_raised(_swarmscope_error)
+    raise
+"""
+
+
+class HttpClients:
+    """The requests of Locust's HTTP clients that are in flight in this process."""
+
+    def __init__(self, in_flight: InFlight) -> None:
+        self._in_flight = in_flight
+        self._greenlets: set[greenlet.greenlet] = set()
+        self._answered = EventHook.fire.__code__
+        self._codes: set[CodeType] = set()
+
+    def follow(self, request: Any) -> None:
+        """Change this `request` function of a session class so that its calls are followed."""
+        missing = set(_READ) - set(request.__code__.co_varnames)
+        if missing or request.__closure__:
+            raise RuntimeError(
+                f"this version of Locust cannot be followed: {request.__qualname__} has no {', '.join(sorted(missing))}"
+            )
+        request.__globals__.update(
+            _swarmscope_seen=self._greenlets.add,
+            _swarmscope_current=greenlet.getcurrent,
+            _swarmscope_raised=self._raised,
+        )
+        request.__code__ = _with_additions(request)
+        self._codes.add(request.__code__)
+
+    def flights(self) -> Iterator[Flight]:
+        """Every request in flight, in no order."""
+        for one in list(self._greenlets):
+            if one.dead:
+                self._greenlets.discard(one)
+                continue
+            frame = one.gr_frame
+            while frame is not None:
+                if frame.f_code is self._answered:
+                    break  # the answer has come, and a listener is waiting for something of its own
+                if frame.f_code in self._codes:
+                    flight = _flight(frame)
+                    if flight is not None:
+                        yield flight
+                    break
+                frame = frame.f_back
+
+    def _raised(self, error: BaseException) -> None:
+        """Something left `request`: count the request if its greenlet was stopped before the answer came."""
+        if not was_cut_off(error):
+            return
+        traceback: TracebackType | None = error.__traceback__
+        while traceback is not None and traceback.tb_frame.f_code not in self._codes:
+            traceback = traceback.tb_next
+        if traceback is None:
+            return
+        flight = _flight(traceback.tb_frame)
+        while traceback is not None:
+            if traceback.tb_frame.f_code is self._answered:
+                return
+            traceback = traceback.tb_next
+        if flight is not None:
+            self._in_flight.count_cut_off(flight, error)
 
 
 def follow_http_clients(in_flight: InFlight) -> None:
-    """Enter every request of HttpUser and FastHttpUser in this table; a second call changes nothing."""
-    for session in (HttpSession, FastHttpSession):
-        if not hasattr(session.request, _MARK):
-            session.request = following(in_flight, session.request, namer_of(session))
+    """Follow HttpUser's and FastHttpUser's requests in this process; a second call changes nothing."""
+    if in_flight.http_clients is None:
+        clients = HttpClients(in_flight)
+        clients.follow(HttpSession.request)
+        clients.follow(FastHttpSession.request)
+        in_flight.http_clients = clients.flights
 
 
-def following(
-    in_flight: InFlight, request: Callable[..., Any], name: Callable[..., RequestKey]
-) -> Callable[..., Any]:
-    """`request`, entered in the table while it runs. Its body is spelled out, not called: it runs once per request."""
-    calls = in_flight.calls
-    clock = in_flight.clock
-
-    @functools.wraps(request)
-    def follow(session: Any, /, *args: Any, **kwargs: Any) -> Any:
-        started = clock()
-        while started in calls:
-            started += 1e-9
-        calls[started] = (name, session, args, kwargs)
-        try:
-            return request(session, *args, **kwargs)
-        except BaseException as error:
-            if was_cut_off(error):
-                in_flight.end_unanswered(started, error)
-            raise
-        finally:
-            calls.pop(started, None)
-
-    setattr(follow, _MARK, True)
-    return follow
+def _with_additions(function: Any) -> CodeType:
+    """The function's code with `_ADDED` around its body."""
+    tree: Any = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    ast.increment_lineno(tree, function.__code__.co_firstlineno - 1)
+    definition = tree.body[0]
+    seen, guarded = cast(Any, ast.parse(_ADDED)).body
+    guarded.body = definition.body
+    definition.body = [
+        ast.copy_location(seen, definition.body[0]),
+        ast.copy_location(guarded, definition.body[0]),
+    ]
+    definition.decorator_list = []
+    ast.fix_missing_locations(tree)
+    module = compile(tree, function.__code__.co_filename, "exec")
+    code = next(constant for constant in module.co_consts if isinstance(constant, CodeType))
+    return code.replace(co_qualname=function.__code__.co_qualname)
 
 
-def namer_of(session: type) -> Callable[[Any, tuple[Any, ...], dict[str, Any]], RequestKey]:
-    """The function that names a call of this session's `request` as Locust's statistics will."""
-    return name_requests if session is HttpSession else name_fast
+def _flight(frame: FrameType) -> Flight | None:
+    """The request that this frame of `request` is about; None before it was sent."""
+    values = frame.f_locals
+    started = values.get("start_perf_counter")
+    return None if started is None else (started, _key(values))
 
 
-def name_fast(session: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> RequestKey:
-    """FastHttpSession: the given name, or the URL as the scenario wrote it."""
-    method, url, name = _arguments(session, args, kwargs)
-    return RequestKey(str(method), str(name or url))
-
-
-def name_requests(session: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> RequestKey:
-    """HttpSession: the given name, or path and query string as `requests` will send them."""
-    method, url, name = _arguments(session, args, kwargs)
-    if not name:
+def _key(values: Any) -> RequestKey:
+    """The request as Locust's statistics will name it."""
+    name, url, session = values["name"], values["url"], values["self"]
+    if not name and isinstance(session, HttpSession):
+        # Path and query string as `requests` will send them.
         prepared = PreparedRequest()
         try:
-            params = merge_setting(kwargs.get("params"), session.params)  # type: ignore[no-untyped-call]
+            params = merge_setting(values["kwargs"].get("params"), session.params)  # type: ignore[no-untyped-call]
             prepared.prepare_url(session._build_url(url), params)
             name = prepared.path_url
         except Exception:  # a URL that cannot be sent: the request itself will say so
             name = url
-    return RequestKey(str(method), str(name))
-
-
-def _arguments(session: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
-    given = dict(zip(("method", "url", "name"), args, strict=False)) | kwargs
-    return given.get("method"), given.get("url"), given.get("name") or session.request_name
+    return RequestKey(str(values["method"]), str(name or url))
