@@ -142,7 +142,7 @@ def _generators(run: str) -> PlotQueries:
         Line(f"max by (worker) ({_series(names.WORKER_CPU, run)})", "CPU", by="worker"),
         Line(f"max({_series(names.GENERATOR_LAG, run)})", "worst delay of the event loop", unit="s"),
     )
-    limits = (("results doubtful", BUSY_CPU_RATIO),)
+    limits = ((f"results doubtful above {BUSY_CPU_RATIO:.0%}", BUSY_CPU_RATIO),)
     return PlotQueries("generators", "CPU of the load generators (1 core = 100 %)", "ratio", lines, limits)
 
 

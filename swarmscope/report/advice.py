@@ -6,25 +6,24 @@ Every sentence says what was seen and what that points to; where the measurement
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from difflib import get_close_matches
-from itertools import pairwise
 
 from swarmscope.histogram import at_or_under, quantile
-from swarmscope.measurements import RequestCounts, RequestKey, Window
+from swarmscope.measurements import RequestCounts, RequestKey
 from swarmscope.names import NO_STATUS, Outcome
 from swarmscope.quantities import count, duration, plain, ratio, span
-from swarmscope.report.request_tables import with_unfinished
+from swarmscope.report.slow_requests import ENOUGH, why_slow
 from swarmscope.run_result import RunResult
 from swarmscope.targets import Kind, Target
 from swarmscope.targets.match import is_literal, matches
 from swarmscope.verdict import Judgement, Status, Verdict
 
 MOST = 10
-_MANY = 100
-"""Requests that it takes before their distribution's form is worth a sentence."""
+_SLOW = Decimal("0.1")
+"""Seconds from which a request without a latency target is worth a sentence: people notice a tenth of one."""
 
 
 def advice(result: RunResult) -> list[str]:
@@ -114,8 +113,7 @@ def _missed(result: RunResult) -> Iterator[str]:
         if counts is None or not counts.finished:
             continue
         if target.kind.quantile is not None:
-            yield from _slow(target, counts, result.window)
-            yield from _slowest_part(target, result.window)
+            yield from why_slow(target, counts, result.window)
         elif target.kind is Kind.RPS:
             yield from _too_little_load(judgement, counts, result)
 
@@ -135,67 +133,6 @@ def _when(target: Target, result: RunResult) -> Iterator[str]:
     )
 
 
-def _slow(target: Target, counts: RequestCounts, window: Window) -> Iterator[str]:
-    """Whether everything is slow, or only a tail, or there are two kinds of answers."""
-    buckets = with_unfinished(counts)
-    samples = sum(buckets)
-    if samples < _MANY:
-        return
-    median = quantile(window.bounds, buckets, Decimal("0.5"))
-    over = samples - at_or_under(window.bounds, counts.buckets, target.limit)
-    assert median is not None  # noqa: S101  # there are samples
-    share = f"{ratio(over / samples)} of {target.subject} took longer than {target.written}"
-    if median > target.limit:
-        yield (
-            f"{share}, and even the median is {duration(median)}: the whole request is slow, "
-            "not single ones; compare its work with the machine's limits (CPU, database, pool sizes)."
-        )
-        return
-    gap = _gap(window.bounds, counts.buckets)
-    # A gap that divides the requests elsewhere than at the limit does not explain why it was missed.
-    if gap is not None and gap[2] <= 2 * over:
-        low, high, slow = gap
-        yield (
-            f"{share}. There are two kinds of answers: {ratio(1 - slow / counts.timed)} within {duration(low)} and "
-            f"{ratio(slow / counts.timed)} above {duration(high)}, none between; look for what sets the slow ones "
-            "apart (a cache miss, a cold start, a retry, a lock)."
-        )
-    else:
-        yield f"{share}, while the median is {duration(median)}: a tail of slow requests, not a slow service."
-
-
-def _gap(bounds: Sequence[Decimal], buckets: Sequence[int]) -> tuple[Decimal, Decimal, int] | None:
-    """The widest stretch of empty buckets, at least a factor of 2, with at least 1 % of the requests on both sides."""
-    samples = sum(buckets)
-    filled = [index for index, number in enumerate(buckets) if number]
-    best: tuple[Decimal, Decimal, int] | None = None
-    for before, after in pairwise(filled):
-        above = sum(buckets[after:])
-        low, high = bounds[before], bounds[after - 1]
-        wide = high >= 2 * low and 100 * above >= samples and 100 * (samples - above) >= samples
-        if wide and (best is None or high / low > best[1] / best[0]):
-            best = (low, high, above)
-    return best
-
-
-def _slowest_part(target: Target, window: Window) -> Iterator[str]:
-    """Of a target over several requests: which one most of the slow answers belong to."""
-    if is_literal(target.request):
-        return
-    over = {
-        key: each.timed + each.unfinished - at_or_under(window.bounds, each.buckets, target.limit)
-        for key, each in window.counts.items()
-        if matches(target.request, *key)
-    }
-    slow = sum(over.values())
-    worst = max(over, key=lambda key: (over[key], key))
-    if len(over) > 1 and 2 * over[worst] > slow:
-        yield (
-            f"{ratio(over[worst] / slow)} of the {count(slow)} answers over {target.written} "
-            f"({target.in_words}) are {worst}."
-        )
-
-
 def _too_little_load(judgement: Judgement, counts: RequestCounts, result: RunResult) -> Iterator[str]:
     """By Little's law: whether the service or the users themselves held the rate down."""
     window, users = result.window, result.info.users_peak
@@ -205,6 +142,13 @@ def _too_little_load(judgement: Judgement, counts: RequestCounts, result: RunRes
     finished = window.finished_matching("*")
     if not finished:
         return
+    if everything.unfinished:
+        # Their time is in no sum, so the arithmetic below would blame the load.
+        yield (
+            f"{judgement.target.in_words}: {_requests(everything.unfinished)} of {count(users)} users were still "
+            "waiting at the end for an answer that never came, and sent nothing meanwhile: that held the rate down."
+        )
+        return
     cycle = users * window.seconds / finished
     waiting = everything.duration_sum / everything.timed
     missing = float(judgement.target.limit) / judgement.value
@@ -212,6 +156,9 @@ def _too_little_load(judgement: Judgement, counts: RequestCounts, result: RunRes
         f"{count(users)} users made a request every {duration(cycle)} each, "
         f"{duration(min(waiting, cycle))} of it waiting"
     )
+    fired = [alert for alert in result.alerts if alert.labels.get("target") == judgement.target.id]
+    if fired and all(alert.ended is not None for alert in fired):
+        return  # it was below the floor for a time only, so averages over the whole window explain nothing
     if waiting < cycle / 2:
         needed = math.ceil(users * missing)
         yield (
@@ -244,18 +191,26 @@ def _not_measured(result: RunResult) -> Iterator[str]:
 
 
 def _ramp(result: RunResult) -> Iterator[str]:
-    """Requests that were much slower before the judged window than in it."""
+    """Requests that were much slower outside the judged window than in it, and too slow for it."""
     for key, window in sorted(result.window.counts.items()):
         if key not in result.totals:
             continue
         outside = result.totals[key].copy()
         outside.add(window, sign=-1)
-        if outside.timed < _MANY or window.timed < _MANY:
+        if outside.timed < ENOUGH or window.timed < ENOUGH:
             continue
         before, within = (
             quantile(result.window.bounds, counts.buckets, Decimal("0.95")) for counts in (outside, window)
         )
-        if before is not None and within is not None and before >= 2 * within and before > within:
+        allowed = min(
+            (
+                target.limit
+                for target in result.system.targets_under(result.profile.name)
+                if target.kind.is_latency and matches(target.request, *key)
+            ),
+            default=_SLOW,
+        )
+        if before is not None and within is not None and before > allowed and before >= 2 * within > 0:
             yield (
                 f"{key} was slower outside the judged window: p95 {duration(before)} there, {duration(within)} in it; "
                 "if users meet that too (cold caches, pools, functions), judge it with a target of its own."
@@ -285,7 +240,7 @@ def _near_misses(result: RunResult) -> Iterator[str]:
             continue
         if target.kind.quantile is not None:
             counts = result.window.matching(target.request)
-            if counts is None or judgement.samples < _MANY:
+            if counts is None or judgement.samples < ENOUGH:
                 continue
             good = at_or_under(result.window.bounds, counts.buckets, target.limit)
             room = good - math.ceil(target.kind.quantile * judgement.samples)

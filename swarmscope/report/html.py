@@ -55,7 +55,7 @@ def plot_data(result: RunResult) -> dict[str, Any]:
     return {
         "started": started,
         "steady": [[begin - started, end - started] for begin, end in result.info.steady],
-        "plots": [_plot(plot, started) for plot in result.plots],
+        "plots": [_plot(plot, started, result.info.stopped) for plot in result.plots],
         "alerts": [
             _alert(f"A{number}", alert, started)
             for number, alert in enumerate(result.alerts[:MOST_ALERTS], start=1)
@@ -63,9 +63,16 @@ def plot_data(result: RunResult) -> dict[str, Any]:
     }
 
 
-def _plot(plot: Plot, started: float) -> dict[str, Any]:
+def _plot(plot: Plot, started: float, stopped: float) -> dict[str, Any]:
     drawn = [series for series in plot.series if series.points]
     times = _with_gaps(sorted({time for series in drawn for time, _ in series.points}))
+    # From the start to the stop, so that all plots have one time axis and a hang is seen as an empty end.
+    if times:
+        times = [
+            *([started] if times[0] > started else []),
+            *times,
+            *([stopped] if times[-1] < stopped else []),
+        ]
     columns = [_column(dict(series.points), times) for series in drawn]
     return {
         "title": plot.title,

@@ -54,6 +54,8 @@ def request_blocks(result: RunResult) -> list[Block]:
     everything = _together(sent, len(window.bounds) + 1)
     last = _row("all requests", everything, window.bounds, sum(finished.values()), seconds)
     note = f"{about} The maximum is of the run up to the window's end." if judged else about
+    if everything.unfinished or everything.buckets[-1]:
+        note += " ∞ stands for requests that were never answered or took longer than the last bucket."
     return [Paragraph(note), Table(shown.columns, [*shown.rows, last], shown.left_out)]
 
 

@@ -158,10 +158,38 @@ def test_too_few_samples_say_how_long_a_run_would_take(advise: Advise) -> None:
 def test_a_slow_ramp_is_mentioned(advise: Advise) -> None:
     window = counted({"0.01": 1000})
     totals = window.copy()
-    totals.add(counted({"0.08": 100}))
+    totals.add(counted({"0.12": 100}))
     assert advise(P95, {EVENTS: window}, {EVENTS: totals}) == [
-        "POST /events was slower outside the judged window: p95 80ms there, 10ms in it; if users meet that too "
+        "POST /events was slower outside the judged window: p95 120ms there, 10ms in it; if users meet that too "
         "(cold caches, pools, functions), judge it with a target of its own."
+    ]
+
+
+def test_a_ramp_within_the_limit_is_not_mentioned(advise: Advise) -> None:
+    totals = counted({"0.01": 1000, "0.09": 100})
+    assert advise(P95, {EVENTS: counted({"0.01": 1000})}, {EVENTS: totals})[0].startswith(
+        "Nothing stands out"
+    )
+
+
+def test_a_rate_that_hanging_requests_held_down_does_not_ask_for_more_users(advise: Advise) -> None:
+    rate = Target("r", Kind.RPS, Decimal(100), "100", request="POST /events")
+    hanging = advise(rate, {EVENTS: counted({"0.02": 3000}, unfinished=40)})
+    assert hanging[1:] == [
+        "POST /events rps ≥ 100: 40 requests of 50 users were still waiting at the end for an answer that never came, "
+        "and sent nothing meanwhile: that held the rate down."
+    ]
+
+
+def test_a_rate_below_its_floor_for_a_time_only_does_not_ask_for_more_users(
+    advise: Advise, make: Make
+) -> None:
+    rate = Target("r", Kind.RPS, Decimal(100), "100", request="POST /events")
+    start = make().info.started
+    alerts = (FiredAlert("RateTargetBreached", {"target": "r"}, start + 23, start + 41),)
+    found = advise(rate, {EVENTS: counted({"0.02": 3000})}, alerts=alerts)
+    assert [sentence.partition(" after the start")[0] for sentence in found] == [
+        "POST /events rps ≥ 100: RateTargetBreached fired 23 s"
     ]
 
 

@@ -139,10 +139,11 @@ def test_a_gap_is_a_gap_and_never_a_line_or_a_zero(make: Make) -> None:
     one = Series("a", tuple((start + t, float(t)) for t in (0, 1, 2, 6, 7)))
     two = Series("b", tuple((start + t, 5.0) for t in (0, 1)), unit="")
     (plot,) = plot_data(make(plots=(Plot("p", "t", "s", (one, two, Series("empty", ()))),)))["plots"]
-    assert plot["times"] == [0, 1, 2, 3, 6, 7]
+    # Up to the stop of the run: an end without answers is part of the course.
+    assert plot["times"] == [0, 1, 2, 3, 6, 7, 75]
     assert plot["series"] == [
-        {"label": "a", "unit": None, "values": [0.0, 1.0, 2.0, None, 6.0, 7.0]},
-        {"label": "b", "unit": "", "values": [5.0, 5.0, None, None, None, None]},
+        {"label": "a", "unit": None, "values": [0.0, 1.0, 2.0, None, 6.0, 7.0, None]},
+        {"label": "b", "unit": "", "values": [5.0, 5.0, None, None, None, None, None]},
     ]
 
 
@@ -158,5 +159,5 @@ def test_a_value_that_cannot_be_drawn_is_left_out(make: Make, value: float) -> N
     start = make().info.started
     plots = (Plot("p", "t", "s", (Series("a", ((start, 1.0), (start + 1, value))),), (("x", float("inf")),)),)
     (plot,) = plot_data(make(plots=plots))["plots"]
-    assert plot["series"][0]["values"] == [1.0, None]
+    assert plot["series"][0]["values"] == [1.0, None, None]
     assert plot["limits"] == []
