@@ -134,7 +134,7 @@ def screen(moment: Moment) -> RenderableType:
     live = moment.live
     if live is not None:
         parts += [_progress(live), Text(summary(live), style="red" if _is_hung(live) else "")]
-        parts.append(targets_table(rows_of(live["targets"])))
+        parts.append(targets_table(rows_of(live)))
         parts += [Text(f"! {problem}", style="yellow") for problem in live.get("problems", ())]
     if moment.alerts is None:
         parts.append(Text("Prometheus does not answer: alerts are not known", style="yellow"))
@@ -180,17 +180,19 @@ class Row(NamedTuple):
     reason: str
 
 
-def rows_of(targets: Sequence[Mapping[str, Any]]) -> list[Row]:
+def rows_of(live: Mapping[str, Any]) -> list[Row]:
     """The targets of a live view as they are shown."""
+    is_early = live["steady_seconds"] == 0 and live["stopped"] is None
     return [
         Row(
             str(target["status"]),
             str(target["in_words"]),
             actual(target),
             str(target["priority"]),
-            str(target["reason"]),
+            # What the judge says of an ended run without a steady phase is not yet true of one that goes on.
+            "judged from the steady phase on" if is_early else str(target["reason"]),
         )
-        for target in targets
+        for target in live["targets"]
     ]
 
 

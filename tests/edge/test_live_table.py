@@ -40,7 +40,9 @@ def live(**changes: Any) -> dict[str, Any]:
         "host": "http://127.0.0.1:8000",
         "phase": "warm_up",
         "started": 1735689600.0,
+        "stopped": None,
         "elapsed": 31.2,
+        "steady_seconds": 20.0,
         "planned_seconds": 60.0,
         "users": 50,
         "users_wanted": 50,
@@ -127,6 +129,15 @@ def test_the_screen_shows_targets_progress_alerts_and_troubles() -> None:
     assert "! worker w1 was lost" in text
     assert "ALERT LatencyTargetBreached: POST /events p95 is 412ms, limit 100ms" in text
     assert "! the notification receiver was ended by SIGKILL" in text
+
+
+def test_before_the_steady_phase_nothing_is_said_to_be_missing() -> None:
+    waiting = target(status="NO DATA", value=None, reason="the steady phase was never reached")
+    assert "judged from the steady phase on" in rendered(
+        screen(moment(live=live(targets=[waiting], steady_seconds=0.0)))
+    )
+    ended = live(targets=[waiting], steady_seconds=0.0, stopped=1735689700.0)
+    assert "the steady phase was never reached" in rendered(screen(moment(live=ended)))
 
 
 def test_the_screen_of_a_run_without_an_end_has_no_bar() -> None:

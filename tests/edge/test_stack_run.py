@@ -1,9 +1,13 @@
 """The native runner around a stand-in for Locust; tests/system runs it around the real one."""
 
+import contextlib
 import io
 import os
+import pty
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,8 +21,10 @@ from swarmscope.edge.stack.interrupts import Interrupts
 from swarmscope.edge.stack.processes import Process, Program
 from swarmscope.edge.stack.run import Load
 from swarmscope.errors import ExitCode
+from swarmscope.report import read_result
 from swarmscope.settings import Settings
 
+ROOT = Path(__file__).resolve().parents[2]
 Marked = Callable[[], list[str]]
 
 
@@ -135,53 +141,105 @@ def test_an_interrupt_while_starting_leaves_nothing(
     assert mark() == []
 
 
-@pytest.mark.parametrize(
-    ("program", "words"),
-    [
-        (
-            "--storage.tsdb.path",
-            "Prometheus was ended by SIGKILL: the load goes on and is judged from Locust's own",
-        ),
-        ("reference.triggers", "the reference service was ended by SIGKILL: every request fails from now on"),
-    ],
-)
 def test_the_death_of_a_program_is_said_while_the_load_goes_on(
-    runner: Any, mark: Marked, eventually: Callable[..., bool], program: str, words: str
+    runner: Any, mark: Marked, eventually: Callable[..., bool]
 ) -> None:
-    process = runner.start(4, 0)
+    process = runner.start(5, 0)
     assert eventually(lambda: "→ PASS" in runner.said)
-    os.kill(runner.pid_of(program), signal.SIGKILL)
-    assert eventually(lambda: words in runner.said, seconds=5)
+    deaths = {
+        "--storage.tsdb.path": "Prometheus was ended by SIGKILL: the load goes on and is judged from Locust's own",
+        "reference.triggers": "the reference service was ended by SIGKILL: every request fails from now on",
+    }
+    for program, words in deaths.items():
+        os.kill(runner.pid_of(program), signal.SIGKILL)
+        assert eventually(lambda words=words: words in runner.said, seconds=5)
     # Every target held, as far as could be seen: but a part of what was to see it was dead.
     assert process.wait(30) == ExitCode.COMPONENT_FAILED
     assert "the load is over" in runner.log("locust")
-    assert runner.said.count(words) == 2  # when it happened, and at the end
+    for words in deaths.values():
+        assert runner.said.count(words) == 2  # when it happened, and at the end
     assert mark() == []
 
 
-def test_a_runner_that_is_killed_takes_its_programs_with_it(
+def test_a_run_keeps_its_secret_and_a_runner_that_is_killed_takes_its_programs_with_it(
     runner: Any, mark: Marked, eventually: Callable[..., bool]
 ) -> None:
     process = runner.start(60, 0)
     assert eventually(lambda: "→ PASS" in runner.said)
-    assert len(mark()) >= 5
+    token = psutil.Process(runner.pid_of("swarmscope.edge.receiver")).environ()["SWARMSCOPE_STOP_TOKEN"]
+    assert len(token) >= 24
+    assert len(mark()) == 6  # the runner and five programs
+    assert not any(token in command_line for command_line in mark())
+    for path in runner.state.rglob("*"):
+        assert not path.is_file() or token.encode() not in path.read_bytes()
+    assert oct((runner.state / "config" / "alertmanager.yml").stat().st_mode)[-3:] == "600"
     process.kill()
     process.wait()
     assert eventually(lambda: mark() == [])
 
 
-def test_secrets_of_a_run_stay_out_of_what_others_can_read(
-    runner: Any, mark: Marked, eventually: Callable[..., bool]
+def test_on_a_terminal_the_table_is_drawn_and_ctrl_c_is_typed(runner: Any, mark: Marked) -> None:
+    terminal, side = pty.openpty()
+    driver = [sys.executable, str(Path(__file__).with_name("stack_driver.py")), "run", "60", "0"]
+    # Not pty.fork: newer Pythons warn of forking beside threads, which pytest-xdist has.
+    process = subprocess.Popen(
+        ["setsid", "--ctty", *driver],
+        env={**runner.environ, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"},
+        stdin=side,
+        stdout=side,
+        stderr=side,
+    )
+    runner.started.append(process)
+    os.close(side)
+    seen = b""
+    has_typed = False
+    with os.fdopen(terminal, "rb", buffering=0) as screen:
+        # Linux ends a terminal that nobody holds any more with an error.
+        with contextlib.suppress(OSError):
+            while some := screen.read(65536):
+                seen += some
+                if not has_typed and "PASS" in seen.decode(errors="replace"):
+                    has_typed = True
+                    os.write(screen.fileno(), b"\x03")
+        assert process.wait(30) == ExitCode.INTERRUPTED
+    text = seen.decode()
+    assert "━" in text
+    assert "POST /events p95 ≤ 100ms" in text
+    assert "Stopping: Locust ends its users" in text
+    assert text.rstrip().endswith("(exit code 130)\x1b[0m")
+    assert mark() == []
+
+
+def test_the_whole_stack_around_the_real_locust_ends_with_the_reports_verdict(
+    runner: Any, mark: Marked, tmp_path: Path
 ) -> None:
-    process = runner.start(60, 0)
-    assert eventually(lambda: "→ PASS" in runner.said)
-    receiver = psutil.Process(runner.pid_of("swarmscope.edge.receiver"))
-    token = receiver.environ()["SWARMSCOPE_STOP_TOKEN"]
-    assert len(token) >= 24
-    assert not any(token in line for line in mark())
-    for path in runner.state.rglob("*"):
-        if path.is_file():
-            assert token.encode() not in path.read_bytes()
-    assert oct((runner.state / "config" / "alertmanager.yml").stat().st_mode)[-3:] == "600"
-    process.send_signal(signal.SIGTERM)
-    process.wait(30)
+    ended = subprocess.run(
+        [
+            *(sys.executable, "-m", "swarmscope.edge.cli", "run", "--system", "triggers", "--profile", "ci"),
+            *("--duration", "10s", "--environment", "local", "--", "--test-version", "v1"),
+        ],
+        cwd=ROOT,
+        env=runner.environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    (folder,) = (tmp_path / "reports").iterdir()
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "junit.xml",
+        "report.html",
+        "report.md",
+        "result.json",
+    ]
+    result = read_result((folder / "result.json").read_text(encoding="utf-8"))
+    # A busy machine may miss a target or overload the generator: whatever it was, both say the same.
+    assert ended.returncode == result.exit_code, ended.stdout + ended.stderr
+    assert result.info.version == "v1"
+    assert result.info.environment == "local"
+    for judgement in result.judgements:
+        assert judgement.target.in_words in ended.stdout
+    assert f"{folder.name}: {result.exit_code.meaning} (exit code {ended.returncode})" in ended.stdout
+    assert f"Report: {folder / 'report.html'}" in ended.stdout
+    assert sum(counts.finished for counts in result.totals.values()) > 0
+    assert mark() == []

@@ -42,7 +42,11 @@ def print_ending(console: Console, ending: Ending, settings: Settings, overhead:
     """Everything that a person wants to know now, the verdict last: it is what stays on the screen."""
     reports = Path(settings.reports) / folder_name(ending.run)
     result = _result(reports / RESULT)
-    rows = _final_rows(result) if result is not None else rows_of((ending.live or {}).get("targets", ()))
+    rows: list[Row] = []
+    if result is not None:
+        rows = _final_rows(result)
+    elif ending.live is not None:
+        rows = rows_of(ending.live)
     if rows:
         console.print(targets_table(rows))
     if result is None and rows:
