@@ -10,6 +10,7 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 PYTEST_ARGS ?= -n 2
+BENCHMARKS ?= cost_per_request scrape exactness reference_triggers
 
 SYSTEM ?= triggers
 # Through the environment and not into the text: a quote in a value must not end a word of the recipe.
@@ -62,8 +63,8 @@ check: $(READY) programs ## What CI checks: format, lint, types, generated files
 generate: $(READY) ## Write rules, alerts, dashboards and documents from the targets files.
 	@$(CLI) generate
 
-bench: $(READY) ## Measure what the recorder, the exporter and the workers' reports cost.
-	@$(BIN)/python -m benchmarks
+bench: $(READY) ## Measure what it costs and how exact it is (BENCHMARKS='exactness scrape').
+	@for each in $(BENCHMARKS); do echo "== $$each"; $(BIN)/python -m benchmarks.$$each; done
 
 new: $(READY) ## Write the folder of a new system: NAME=checkout HOST=http://127.0.0.1:3000
 	@$(CLI) new "$${NAME:?make new NAME=checkout}" --host="$$HOST"

@@ -110,6 +110,13 @@ def test_make_alone_lists_every_goal() -> None:
     } <= listed
 
 
+def test_every_benchmark_that_make_runs_is_there() -> None:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = re.search(r"^BENCHMARKS \?= (.*)$", text, re.MULTILINE)[1].split()  # type: ignore[index]
+    assert named
+    assert [name for name in named if not (ROOT / "benchmarks" / f"{name}.py").is_file()] == []
+
+
 def test_makes_variables_reach_the_command_as_they_are_written() -> None:
     dry = make("-n", "--assume-old=.venv/.ready", "run", "HOST=http://h/$(rm -rf x)'\"")
     assert dry.returncode == 0
