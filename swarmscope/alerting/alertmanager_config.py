@@ -11,6 +11,7 @@ from typing import Any
 from swarmscope.alerting.alert_names import ABORT_LABEL, TARGET_BREACHES, AlertName, Severity
 from swarmscope.alerting.receivers import Email, PagerDuty, Receivers, Slack, Sns, Webhook
 from swarmscope.alerting.rule_file import as_yaml
+from swarmscope.document import origin
 
 GROUP_LABELS = ("run", "system")
 """One message per run, not one per alert."""
@@ -57,7 +58,7 @@ def alertmanager_config(
             *({"name": severity.value, **integrations} for severity, integrations in named),
         ],
     }
-    return as_yaml(config, _SOURCE, _REMARK)
+    return as_yaml(config, origin(_SOURCE), _REMARK)
 
 
 def shipped_alertmanager_config() -> str:

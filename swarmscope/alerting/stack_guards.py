@@ -8,7 +8,7 @@ from __future__ import annotations
 from swarmscope.alerting.alert_names import AlertName, Severity
 from swarmscope.alerting.guard import guard
 from swarmscope.alerting.links import Links
-from swarmscope.alerting.promql import equals, selector
+from swarmscope.alerting.promql import counted, equals, selector
 from swarmscope.alerting.rule_file import Rule
 from swarmscope.names import Job
 
@@ -109,5 +109,8 @@ def _rule_evaluation_failing(links: Links) -> list[Rule]:
 
 
 def _recent(counter: str) -> str:
-    # `increase` will do here: these counters exist at 0 from the start, and "any" needs no exact number.
+    if counter.startswith("prometheus_"):
+        # Prometheus scrapes itself from its birth on, so a counter of its own that was not there yet was at zero.
+        # Version 3 makes some of them with their first error, which `increase` would not see.
+        return f"({counted(counter, RECENTLY)})"
     return f"increase({counter}[{RECENTLY}])"

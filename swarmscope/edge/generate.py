@@ -25,6 +25,7 @@ from swarmscope.alerting.rule_files import alerting_files
 from swarmscope.document import MARK, exit_codes_page, metrics_page
 from swarmscope.edge.files import known_systems, load_system
 from swarmscope.errors import ConfigurationError, ExitCode, Problem, SwarmscopeError
+from swarmscope.report import schema_text
 from swarmscope.targets import System
 from swarmscope.targets.schema import schema_files
 
@@ -34,6 +35,7 @@ GENERATORS: tuple[Generator, ...] = (
     schema_files,
     lambda _systems: {"docs/metrics.md": metrics_page()},
     lambda _systems: {"docs/exit-codes.md": exit_codes_page()},
+    lambda _systems: {"swarmscope/report/result.schema.generated.json": schema_text()},
     alerting_files,
     lambda _systems: {"alerts/alertmanager.yml": shipped_alertmanager_config()},
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from swarmscope.document import origin
 from swarmscope.errors import ConfigurationError, ExitCode, Problem
 from swarmscope.measurements import RequestCounts, RequestKey, Snapshot, Window
 from swarmscope.report import result_schema as form
@@ -59,11 +60,12 @@ def read_result(text: str, source: str = "result.json") -> RunResult:
 
 
 def schema_text() -> str:
-    """The JSON Schema of result.json: what swarmscope/report/result.schema.json must hold."""
+    """The JSON Schema of result.json: what swarmscope/report/result.schema.generated.json must hold."""
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Swarmscope result.json",
+        "$comment": origin("swarmscope/report/result_schema.py"),
         **form.ResultFile.model_json_schema(mode="validation"),
+        "title": "Swarmscope result.json",
     }
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 

@@ -186,16 +186,12 @@ def test_every_generator_gives_the_same_twice_and_ends_its_lines_as_unix_does(ro
     assert len(GENERATORS) >= 4
 
 
-WITHOUT_HEADER = frozenset({"alerts/alertmanager.yml"})
-"""Lost its header when `as_yaml` began to want the whole sentence; alertmanager_config must give it origin(_SOURCE)."""
-
-
 def test_every_generated_file_says_where_it_comes_from(root: Path) -> None:
     files = generated_files([load(root, "depot"), load(root, "shop")])
     silent = {
         path for path, text in files.items() if not any(_says_so(line) for line in text.splitlines()[:5])
     }
-    assert silent <= WITHOUT_HEADER
+    assert silent == set()
 
 
 def _says_so(line: str) -> bool:
