@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import ast
 import inspect
+import logging
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import CodeType, FrameType, TracebackType
 from typing import Any, cast
 
@@ -29,8 +30,11 @@ from locust.event import EventHook
 from requests import PreparedRequest
 from requests.sessions import merge_setting
 
-from exporters.in_flight import Flight, InFlight, was_cut_off
+from exporters.in_flight import IN_FLIGHT, Flight, InFlight, was_cut_off
+from exporters.wrapped_client import wrapped
 from swarmscope.measurements import RequestKey
+
+logger = logging.getLogger(__name__)
 
 _READ = ("self", "method", "url", "name", "start_perf_counter")
 """Local variables of `request` that are read."""
@@ -104,13 +108,26 @@ class HttpClients:
             self._in_flight.count_cut_off(flight, error)
 
 
-def follow_http_clients(in_flight: InFlight) -> None:
-    """Follow HttpUser's and FastHttpUser's requests in this process; a second call changes nothing."""
-    if in_flight.http_clients is None:
-        clients = HttpClients(in_flight)
-        clients.follow(HttpSession.request)
-        clients.follow(FastHttpSession.request)
-        in_flight.http_clients = clients.flights
+def track_http_clients(
+    on_cut_off: Callable[[RequestKey], None] | None = None,
+    accept: Callable[[RequestKey], RequestKey] | None = None,
+) -> InFlight:
+    """Follow HttpUser's and FastHttpUser's requests in this process from now on; returns the table they are in.
+
+    A second call only replaces the two functions (see `InFlight.on_cut_off` and `InFlight.accept`).
+    """
+    IN_FLIGHT.on_cut_off = on_cut_off
+    IN_FLIGHT.accept = accept
+    if IN_FLIGHT.http_clients is None:
+        clients = HttpClients(IN_FLIGHT)
+        for session in (HttpSession, FastHttpSession):
+            try:
+                clients.follow(session.request)
+            except Exception as error:  # another Locust, or one without its source: dearer, but never blind
+                logger.warning("requests in flight are followed by a wrapper, which costs more: %s", error)
+                session.request = wrapped(IN_FLIGHT, session.request)
+        IN_FLIGHT.http_clients = clients.flights
+    return IN_FLIGHT
 
 
 def _with_additions(function: Any) -> CodeType:

@@ -1,7 +1,7 @@
 """Knows which requests were sent and not yet answered, so that a service that hangs is seen. No I/O.
 
 Locust counts a request when it is over; one that never is, is in none of its statistics. Requests of Locust's HTTP
-clients are known after one call of `track_http_clients()`; those of any other client by
+clients are known after one call of `http_clients.track_http_clients()`; those of any other client by
 
     with track_request("WS", "subscribe"):
         ...the same span that is reported to Locust as the response time...
@@ -151,20 +151,3 @@ IN_FLIGHT = InFlight()
 
 track_request = IN_FLIGHT.track
 """`with track_request(method, name):` around each request of a custom client."""
-
-
-def track_http_clients(
-    on_cut_off: Callable[[RequestKey], None] | None = None,
-    accept: Callable[[RequestKey], RequestKey] | None = None,
-) -> InFlight:
-    """Follow HttpUser's and FastHttpUser's requests in this process from now on; returns the table they are in.
-
-    A second call only replaces the two functions (see `InFlight.on_cut_off` and `InFlight.accept`).
-    """
-    # Only here: it imports Locust, which patches the process; a scenario's own client needs track_request alone.
-    from exporters.http_clients import follow_http_clients  # noqa: PLC0415
-
-    IN_FLIGHT.on_cut_off = on_cut_off
-    IN_FLIGHT.accept = accept
-    follow_http_clients(IN_FLIGHT)
-    return IN_FLIGHT

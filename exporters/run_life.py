@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 BREATH_SECONDS = 0.002
 """Pause between pieces of long work on Locust's event loop; `sleep(0)` is not enough (facts: scrape)."""
+LIVE_AFTER_SECONDS = 2.0
+"""Judged seconds before a live verdict is shown: workers report once a second, so a rate would flap before."""
 STOP_MARK = "stop"
 
 _STATES = {
@@ -130,6 +132,8 @@ class RunLife:
 
     def judge_live(self) -> None:
         """Judge what was measured so far; takes a breath now and then so that the load goes on."""
+        if 0 < self.steady_seconds() < LIVE_AFTER_SECONDS:
+            return
         now, base = self._edges()
         window = LiveWindow(
             bounds=self.bounds,

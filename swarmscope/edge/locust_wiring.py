@@ -11,8 +11,9 @@ from typing import Any
 from locust import runners
 
 from exporters.event_loop_lag import EventLoopLag
+from exporters.http_clients import track_http_clients
 from exporters.http_server import ExporterServer
-from exporters.in_flight import InFlight, track_http_clients
+from exporters.in_flight import InFlight
 from exporters.locust_counts import LocustCounts
 from exporters.observer import Observer
 from exporters.recorder import Recorder

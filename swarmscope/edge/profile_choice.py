@@ -8,12 +8,14 @@ win over the profile's, numbers left as they were follow the profile.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from scenarios.shapes import staged
 from swarmscope.edge.locust_options import profile_defaults
+from swarmscope.errors import ConfigurationError, Problem
 from swarmscope.targets import Profile, System
+from swarmscope.targets.nearest import suggestion
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +29,7 @@ class ProfileChoice:
         self._system = system
         self._environment = environment
         self._all_classes: Sequence[Any] = list(environment.user_classes)
+        check_user_classes(system, environment.available_user_classes or ())
         self._by_hand = bool(getattr(environment.parsed_options, "user_classes", None))
         self.profile = profile
 
@@ -75,6 +78,23 @@ class ProfileChoice:
             logger.info("load profile %s chosen in the web UI", chosen.name)
 
         web_ui.app.before_request(before_start)
+
+
+def check_user_classes(system: System, available: Collection[str]) -> None:
+    """Raise ConfigurationError for every user class that a profile names and users.py does not define."""
+    problems = [
+        Problem(
+            system.source,
+            f"profiles.{profile.name}.user_classes.{name}",
+            f'no user class "{name}" in scenarios/{system.name}/users.py',
+            suggestion(name, available, "user classes"),
+        )
+        for profile in system.profiles.values()
+        for name in profile.user_classes
+        if name not in available
+    ]
+    if problems:
+        raise ConfigurationError(problems)
 
 
 def _follow(form: Any, before: dict[str, Any], after: dict[str, Any]) -> Any:

@@ -19,7 +19,8 @@ from locust.contrib.fasthttp import FastHttpSession
 from locust.env import Environment
 from locust.event import EventHook
 
-from exporters.in_flight import IN_FLIGHT, track_http_clients, track_request
+from exporters.http_clients import track_http_clients
+from exporters.in_flight import IN_FLIGHT, track_request
 from exporters.recorder import Recorder
 from swarmscope.histogram import fine_bounds
 
