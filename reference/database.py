@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -110,23 +109,3 @@ class Database:
             raise
         finally:
             self.durations.observe(perf_counter() - started, operation)
-
-
-def open_backend(where: str, name: str) -> Backend:
-    """The backend for a file path, `sqlite:///path`, or `postgresql://user@host/name` (what DATABASE_URL may hold).
-
-    `name` is the service's. Tables lie apart from everybody else's (a schema in PostgreSQL, a marked file in SQLite):
-    a DATABASE_URL that was set for another program must not cost that program its data.
-    """
-    if where.startswith(("postgresql://", "postgres://")):
-        from reference.postgresql import PostgreSQL  # noqa: PLC0415  # SQLite needs no driver
-
-        return PostgreSQL(where, schema=f"swarmscope_{name}")
-    from reference.sqlite import SQLite  # noqa: PLC0415
-
-    if "://" in where and not where.startswith("sqlite:///"):
-        scheme = where.partition("://")[0]
-        raise DatabaseError(
-            f"unknown kind of database {scheme!r}: expected a file, sqlite:/// or postgresql://"
-        )
-    return SQLite(Path(where.removeprefix("sqlite:///")))

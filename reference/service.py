@@ -22,7 +22,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from reference.database import Database, DatabaseError, open_backend
+from reference.backends import open_backend
+from reference.database import Database, DatabaseError
 from reference.fault_injection import FaultInjection, faults_from_json
 from reference.faults import FaultBoard, FaultError
 from reference.server_metrics import RouteNames, ServerMetrics

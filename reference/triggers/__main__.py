@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
-from reference.database import Database, DatabaseError, open_backend
+from reference.backends import open_backend
+from reference.database import Database, DatabaseError
 from reference.service import Service, add_database_option, add_service_options, command_faults, serve
 from reference.triggers import keys
 from reference.triggers.app import TriggersAPI, now_ms

@@ -4,7 +4,8 @@ import sqlite3
 import psycopg
 import pytest
 
-from reference.database import Database, DatabaseError, open_backend
+from reference.backends import open_backend
+from reference.database import Database, DatabaseError
 from reference.postgresql import CONNECTIONS, psycopg_sql
 
 SCHEMA = ("CREATE TABLE IF NOT EXISTS things (name TEXT PRIMARY KEY, size BIGINT NOT NULL)",)
