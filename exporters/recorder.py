@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
@@ -74,7 +74,7 @@ class Recorder:
 
     def _listener(self) -> Callable[..., None]:
         """Make `on_request`. A closure finds its list without going through `self`, once per request."""
-        waiting, fold = self._waiting, self._fold
+        waiting, note, fold = self._waiting, self._waiting.extend, self._fold
 
         def on_request(  # noqa: PLR0917  # called with keywords only
             request_type: str,
@@ -89,17 +89,22 @@ class Recorder:
             url: object = None,
             **_: object,
         ) -> None:
-            nonlocal waiting
             try:
-                # Exceptions and responses are not kept: they would keep every frame and body alive.
-                waiting += (
-                    request_type,
-                    name,
-                    response_time,
-                    response_length,
-                    fingerprint(exception) if exception else None,
+                try:
                     # Never `if response`: a requests.Response with a 4xx or 5xx status is false.
-                    getattr(response, "status_code", None),
+                    status = None if response is None else response.status_code  # type: ignore[attr-defined]
+                except AttributeError:
+                    status = None  # not an HTTP client's
+                # Exceptions and responses are not kept: they would keep every frame and body alive.
+                note(
+                    (
+                        request_type,
+                        name,
+                        response_time,
+                        response_length,
+                        fingerprint(exception) if exception else None,
+                        status,
+                    )
                 )
                 if len(waiting) >= _BATCH:
                     fold()
@@ -107,7 +112,7 @@ class Recorder:
                 # A client's own exception or response may raise when read; the request finished all the same.
                 self._failed()
                 label = type(exception).__name__ if exception is not None else None
-                waiting += (request_type, name, response_time, response_length, label, None)
+                note((request_type, name, response_time, response_length, label, None))
 
         return on_request
 
@@ -137,11 +142,11 @@ class Recorder:
         waiting = self._waiting
         if not waiting:
             return
-        values = iter(waiting.copy())
+        values = waiting.copy()
         waiting.clear()
-        # Alike requests together: sum, min, max and len over a list are several times cheaper than a loop.
+        # Alike requests together: sum, max and len over a list are several times cheaper than a loop.
         alike: dict[tuple[Any, ...], tuple[list[Any], list[Any]]] = {}
-        for method, name, milliseconds, size, error, status in _records(values):
+        for method, name, milliseconds, size, error, status in zip(*(iter(values),) * _FIELDS, strict=True):
             kind = (method, name, error, status)
             try:
                 times, sizes = alike[kind]
@@ -152,9 +157,10 @@ class Recorder:
             else:
                 times.append(milliseconds)
                 sizes.append(size)
+        clean = _are_counts(values[2::_FIELDS]) and _are_counts(values[3::_FIELDS])
         for kind, (times, sizes) in alike.items():
             try:
-                self._count(*kind, times, sizes)
+                self._count(*kind, times, sizes, clean)
             except Exception:
                 self._failed()
 
@@ -166,15 +172,15 @@ class Recorder:
         status: object,
         times: list[Any],
         sizes: list[Any],
+        clean: bool,
     ) -> None:
         """Count requests that have everything in common but their times (milliseconds) and sizes (bytes)."""
         number = len(times)
         counts = self._found.get((method, name)) or self._find(method, name, number)
         outcome = self._outcomes.get((error is None, status)) or self._outcome(error is None, status, number)
-        if not _are_counts(times):
+        if not clean:
             times = [time for time in map(_number, times) if time is not None]
-        if not _are_counts(sizes):
-            sizes = [int(size) for size in map(_number, sizes) if size is not None]
+            sizes = [size for size in map(_number, sizes) if size is not None]
         buckets, bounds_ms = counts.buckets, self._bounds_ms
         for time in times:
             buckets[bisect_left(bounds_ms, time)] += 1
@@ -220,11 +226,6 @@ class Recorder:
         self.exporter.listener_errors += 1
         if self.exporter.listener_errors == 1:
             _logger.exception("a request was not counted as sent; further such errors are only counted")
-
-
-def _records(values: Iterator[Any]) -> Iterator[tuple[Any, ...]]:
-    """The flat list six values at a time (zip over one iterator reuses its tuple)."""
-    return zip(*(values,) * _FIELDS, strict=True)
 
 
 def _are_counts(values: list[Any]) -> bool:
