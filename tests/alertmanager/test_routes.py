@@ -132,12 +132,19 @@ def test_only_the_same_run_and_target_are_silenced(stack, breach, run):
 
 
 def test_an_inhibited_alert_is_not_sent_but_one_that_stops_the_run_always_is(stack, breach, until, run):
+    # First what inhibits: Alertmanager flushes at once what it gets later than group_wait after its start, and on a
+    # busy machine that can be before it has looked at the others.
+    stack.alertmanager.post(breach("RequestHung", run, severity="none"))
+    time.sleep(0.3)
     stack.alertmanager.post(
-        breach("RequestHung", run, severity="none"),
         breach("LatencyTargetBreached", run, target="p95", severity="none"),
         breach("ErrorRateTargetBreached", run, target="errors", severity="none", abort="true"),
     )
-    until("the notification", lambda: stack.kept(run))
-    assert [names(each) for each in stack.kept(run)] == [["ErrorRateTargetBreached", "RequestHung"]]
+
+    def alerts_told():
+        return {name for each in stack.kept(run) for name in names(each)}
+
+    until("the notification", lambda: "ErrorRateTargetBreached" in alerts_told())
+    assert alerts_told() == {"ErrorRateTargetBreached", "RequestHung"}
     until("the run is stopped", lambda: run in stack.stopped)
     assert stack.stopped.count(run) == 1

@@ -40,7 +40,7 @@ def wait_for_notification(run, names, status="firing", timeout=45):
     raise AssertionError(f"{run.id}: no {status} {sorted(names)} at the receiver, only {run.notifications()}")
 
 
-def breach(stack, name, fault, names, profile="quick"):
+def breach(stack, name, fault, names, profile="quick", linger=0.0):
     """A fault from 8 s into the judged window until it was notified; then recovery and the run's end."""
     service = stack.service(name)
     run = stack.locust(name, "--profile", profile, "-t", "48s", "--host", service.url)
@@ -49,6 +49,7 @@ def breach(stack, name, fault, names, profile="quick"):
     broken = time.time()
     service.fault(fault)
     first = wait_for_notification(run, names)
+    time.sleep(linger)  # so that the run as a whole misses its target, too
     service.heal()
     resolved = wait_for_notification(run, names, status="resolved")
     return {
@@ -120,7 +121,7 @@ def abort(stack, name):
 SCENARIOS = {
     "delay": lambda s: breach(s, "delay", DELAY, {AlertName.LATENCY_TARGET_BREACHED}),
     "errors": lambda s: breach(s, "errors", ERRORS, {AlertName.ERROR_RATE_TARGET_BREACHED}),
-    "rate": lambda s: breach(s, "rate", STALL, {AlertName.RATE_TARGET_BREACHED}, profile="floor"),
+    "rate": lambda s: breach(s, "rate", STALL, {AlertName.RATE_TARGET_BREACHED}, profile="floor", linger=7.0),
     "spike": lambda s: spike(s, "spike"),
     "hang": lambda s: hang(s, "hang"),
     "abort": lambda s: abort(s, "abort"),
