@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+import http.client
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+import gevent
 import pytest
 
-from exporters.run_view import ALL_PHASES, GeneratorView, RunView, Waiting
+from exporters.http_server import ExporterServer
+from exporters.run_view import ALL_PHASES, ExporterCounters, GeneratorView, RunView, Waiting
+from exporters.stop_request import StopAnswer
 from swarmscope.histogram import coarse_bounds, fine_bounds
 from swarmscope.measurements import RequestCounts, RequestKey
 from swarmscope.names import Outcome, Phase, RunState
@@ -93,3 +98,93 @@ def run_view(counts_of: Callable[..., RequestCounts]) -> Callable[..., RunView]:
         return replace(full, **changes)
 
     return make
+
+
+Views = Callable[..., RunView]
+PROMETHEUS = {"User-Agent": "Prometheus/2.42.0", "Accept-Encoding": "gzip"}
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Fixture:
+    """A server with runs that a test can change, and the stop requests that it got."""
+
+    runs: list[RunView]
+    counters: ExporterCounters = field(default_factory=ExporterCounters)
+    stops: list[tuple[str, str, str]] = field(default_factory=list)
+    answer: str = StopAnswer.STOPPING
+    token: str = ""
+    server: ExporterServer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.server = ExporterServer(
+            "127.0.0.1", 0, self.views, self.counters, self.on_stop, token=self.token
+        )
+        self.server.start()
+
+    def views(self) -> Sequence[RunView]:
+        return self.runs
+
+    def on_stop(self, run: str, reason: str, target: str) -> str:
+        self.stops.append((run, reason, target))
+        return self.answer
+
+    def ask(self, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
+        return ask(self.server.port, path, method, body, {k.replace("_", "-"): v for k, v in headers.items()})
+
+    def scrape(self) -> Answer:
+        return ask(self.server.port, "/metrics", headers=PROMETHEUS)
+
+
+def ask(
+    port: int,
+    path: str,
+    method: str = "GET",
+    body: bytes | None = None,
+    headers: dict[str, str] | None = None,
+) -> Answer:
+    """One request from a thread of its own, while this thread's hub runs the server."""
+
+    def blocking() -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        try:
+            connection.request(method, path, body, headers or {})
+            answer = connection.getresponse()
+            return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+        finally:
+            connection.close()
+
+    result: Answer = gevent.get_hub().threadpool.apply(blocking)
+    return result
+
+
+@pytest.fixture
+def serve(run_view: Views) -> Iterator[Callable[..., Fixture]]:
+    started: list[Fixture] = []
+
+    def make(*runs: RunView, token: str = "") -> Fixture:
+        started.append(Fixture(list(runs or [run_view()]), token=token))
+        return started[-1]
+
+    yield make
+    for fixture in started:
+        fixture.server.stop(grace=0)
+
+
+@pytest.fixture(name="ask")
+def ask_fixture() -> Callable[..., Answer]:
+    return ask
