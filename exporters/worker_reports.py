@@ -10,8 +10,9 @@ A report is a dict of plain values for msgpack:
 
 run, incarnation, sequence   which report of whom this is
 everything, final            it carries all counters; the worker's run is over
-rows                         per request: [number, duration sum, duration max, bytes, unfinished, buckets,
-                             outcomes, errors]; the last three as flat pairs [index, total, index, total …]
+rows                         per request: [number, duration sum, duration max (0 if not higher than before), bytes,
+                             unfinished, buckets, outcomes, errors]; the last three as flat pairs
+                             [index, total, index, total …] of what is not zero, or has changed
 requests, outcomes, errors   tables: [first number, value, value …]
 marks                        label → rows of all counters at the moment of that mark
 waiting                      requests in flight: [method, name, how many, oldest age]

@@ -143,6 +143,16 @@ def test_a_late_report_heals_what_was_missing():
     assert_equal(merger.merged, worker.recorder.counts)
 
 
+def test_a_late_complete_report_does_not_hide_a_later_one_that_is_still_missing():
+    worker, merger = Worker(), ReportMerger("r1", len(BOUNDS))
+    complete = worker.report()
+    worker.count("/a", 10.0)
+    partial = worker.report()
+    merger.apply("w", worker.report(), 0.0)
+    assert [merger.apply("w", report, 0.0) for report in (complete, partial)] == ["merged", "merged"]
+    assert_equal(merger.merged, worker.recorder.counts)
+
+
 def test_a_report_of_another_run_is_refused():
     worker, merger = Worker(run="r1"), ReportMerger("r2", len(BOUNDS))
     worker.count()
