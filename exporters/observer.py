@@ -98,13 +98,15 @@ class Observer:
             self.current.freeze()
             self._past.append((time.monotonic() + KEEP_SECONDS, self.current))
         renewed = self.prepare()
-        if self.current.started is None and renewed.profile == self.current.profile:
-            renewed.labels = replace(renewed.labels, run=self.current.labels.run)  # the page shows it already
+        shown = self.current.started is None and renewed.profile == self.current.profile
+        if shown:
+            renewed.labels = replace(renewed.labels, run=self.current.labels.run)
         self.current = renewed
         self.current.source.begin(self.current.labels.run)
         # Workers learn the run's name with their first spawn message, whenever they join.
         environment.parsed_options.swarmscope_run = self.current.labels.run
-        if self.page.scraper_seen():
+        if not shown and self.page.scraper_seen():
+            # Its series must be seen at zero; those of the first run are on the page since Locust started.
             self.page.wait_for_first_scrape(timeout=3.0)
         self.current.start()
         logger.info("run %s started", self.current.labels.run)

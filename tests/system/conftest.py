@@ -48,6 +48,7 @@ targets:
   - {request: "*", error_rate: 1%, min_samples: 50}
   - {request: POST /events, rps: 35, min_samples: 20, profiles: [floor]}
   - {name: abort-on-errors, request: POST /events, error_rate: 2%, min_samples: 20, abort: true, profiles: [fragile]}
+  - {request: GET /never, p95: 100ms, profiles: [absent]}
 profiles:
   floor: &small
     users: 24
@@ -57,6 +58,7 @@ profiles:
     user_classes: {TriggersAPIUser: 11, HighThroughputUser: 1}
   quick: *small
   fragile: *small
+  absent: *small
   stairs:
     stages:
       - {users: 4, spawn_rate: 4, duration: 4s}

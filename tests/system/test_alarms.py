@@ -40,7 +40,7 @@ def wait_for_notification(run, names, status="firing", timeout=45):
     raise AssertionError(f"{run.id}: no {status} {sorted(names)} at the receiver, only {run.notifications()}")
 
 
-def breach(stack, name, fault, names, profile="quick", linger=0.0):
+def breach(stack, name, fault, names, *, profile="quick", linger=0.0):
     """A fault from 8 s into the judged window until it was notified; then recovery and the run's end."""
     service = stack.service(name)
     run = stack.locust(name, "--profile", profile, "-t", "48s", "--host", service.url)

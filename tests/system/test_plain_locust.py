@@ -52,7 +52,7 @@ def test_the_web_ui_offers_the_profiles_and_leads_several_runs_each_with_a_label
     run, url, service = web
     home = requests.get(url, timeout=5).text
     options = json.loads(re.search(r'"extra_options": (\{.*?\}\}), "', home)[1])
-    assert options["load_profile"]["choices"] == ["floor", "fragile", "quick", "stairs"]
+    assert options["load_profile"]["choices"] == ["absent", "floor", "fragile", "quick", "stairs"]
     assert options["system"]["choices"] == ["probe"]
 
     start(url, service, user_count="6", spawn_rate="6", run_time="6", load_profile="floor")
@@ -99,6 +99,7 @@ def runs(stack):
         "metadata": ["-t", "5s", "--test-env", "local", "--test-version", "v1.2", "--description", 'a "b" c'],
         "short": ["-t", "1s"],
         "stairs": ["--profile", "stairs"],
+        "absent": ["--profile", "absent", "-t", "9s"],
     }
     with ThreadPoolExecutor(len(arguments)) as pool:
         futures = {name: pool.submit(simple, stack, name, *options) for name, options in arguments.items()}
@@ -146,6 +147,15 @@ def test_a_run_too_short_for_its_steady_phase_is_invalid_and_passes_nothing(runs
     assert result["invalid"] == [
         "the steady phase was never reached: not all users ran, or the run was too short"
     ]
+
+
+def test_a_target_whose_request_never_ran_is_no_data_and_the_run_is_not_a_pass(runs):
+    run, code = runs["absent"]
+    result = run.result()
+    judged = {row["target"]: (row["status"], row["reason"]) for row in result["judgements"]}
+    assert judged["get-never-p95"] == ("NO DATA", "no request was sent in the steady phase")
+    assert judged["all-error-rate"][0] == "PASS"
+    assert (result["verdict"], code) == ("NO DATA", 12), run.process.output()
 
 
 def test_stages_are_judged_in_their_steady_parts_only(runs):
