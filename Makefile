@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 PYTEST_ARGS ?= -n 2
-BENCHMARKS ?= cost_per_request scrape exactness reference_triggers
+BENCHMARKS ?=
 
 SYSTEM ?= triggers
 # Through the environment and not into the text: a quote in a value must not end a word of the recipe.
@@ -64,7 +64,7 @@ generate: $(READY) ## Write rules, alerts, dashboards and documents from the tar
 	@$(CLI) generate
 
 bench: $(READY) ## Measure what it costs and how exact it is (BENCHMARKS='exactness scrape').
-	@for each in $(BENCHMARKS); do echo "== $$each"; $(BIN)/python -m benchmarks.$$each; done
+	@$(BIN)/python -m benchmarks $(BENCHMARKS)
 
 new: $(READY) ## Write the folder of a new system: NAME=checkout HOST=http://127.0.0.1:3000
 	@$(CLI) new "$${NAME:?make new NAME=checkout}" --host="$$HOST"

@@ -15,6 +15,8 @@ PARTS = {
     "cost_per_request": 240,
     "worker_reports": 90,
     "scrape": 240,
+    "exactness": 60,
+    "reference_triggers": 60,
 }
 """Module → seconds after which it is given up."""
 
