@@ -24,7 +24,7 @@ READY := .venv/.ready
 LOCK := requirements.lock
 RULES = $(wildcard prometheus/rules/*.yml alerts/*.generated.yml)
 
-.PHONY: help run up down status test check generate bench new clean lock programs test-programs
+.PHONY: help run up down status doctor test check generate bench new clean lock programs test-programs
 
 help: ## List what there is.
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ down: $(READY) ## Stop what `make up` left running.
 
 status: $(READY) ## Say what of it runs.
 	@exec $(CLI) status
+
+doctor: $(READY) ## Say what this machine has: programs, versions, ports.
+	@exec $(CLI) doctor
 
 test: $(READY) test-programs ## Run every test (PYTEST_ARGS='-n 2').
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
