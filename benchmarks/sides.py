@@ -29,10 +29,13 @@ from locust.user.wait_time import constant
 from exporters.http_clients import HttpClients
 from exporters.in_flight import InFlight
 
-USERS = 20
+USERS = 50
+PAUSE = {"FastHttpUser": 0.01, "HttpUser": 0.06}
+"""Seconds that a user waits between requests at a usual pace: about 4,000 and 800 requests a second in all."""
+FLAT_OUT = 0.0
 LONGEST = 0.003
 """CPU seconds above which a request is left out on either side: a full garbage collection, or a stolen core."""
-WINDOW = 0.12
+WINDOW = 0.06
 """Seconds that all users take the same side when their rate is compared."""
 
 KINDS: dict[str, tuple[type, type]] = {
@@ -122,9 +125,8 @@ class _CpuOfGreenlets:
         return self._spent[greenlet.getcurrent()] + time.thread_time() - self._since
 
 
-def added_cost(kind: str, host: str, plain: Side, side: Side, requests: int) -> None:
+def added_cost(kind: str, host: str, sides: tuple[Side, Side], requests: int, pause: float) -> None:
     """Let users send so many requests, a coin deciding the side of each; the sides keep what they cost."""
-    sides = (plain, side)
     chance = random.Random(1)
     done = Event()
     left = requests
@@ -140,7 +142,7 @@ def added_cost(kind: str, host: str, plain: Side, side: Side, requests: int) -> 
             done.set()
 
     with _CpuOfGreenlets() as cpu:
-        _run([_bench_user(kind, host, sides, send)], USERS, done, seconds=requests * 0.004 + 20)
+        _run([_bench_user(kind, host, sides, send, pause)], USERS, done, seconds=requests * 0.006 + 20)
 
 
 def compared_rate(kind: str, host: str, plain: Side, side: Side, pairs: int) -> float:
@@ -172,12 +174,12 @@ def compared_rate(kind: str, host: str, plain: Side, side: Side, pairs: int) -> 
         done.set()
         gevent.sleep(60)  # until the run is ended
 
-    users = [_bench_user(kind, host, sides, send), _watcher(compare)]
+    users = [_bench_user(kind, host, sides, send, FLAT_OUT), _watcher(compare)]
     _run(users, USERS + 1, done, seconds=pairs * WINDOW * 4 + 20)
     return sorted(ratios)[len(ratios) // 2]
 
 
-def own_cost(kind: str, host: str, seconds: float = 3.0) -> float:
+def own_cost(kind: str, host: str, pause: float, seconds: float = 3.0) -> float:
     """CPU seconds per request of the whole Locust process with nothing added."""
     chance = random.Random(3)
     done = Event()
@@ -198,7 +200,7 @@ def own_cost(kind: str, host: str, seconds: float = 3.0) -> float:
         done.set()
         gevent.sleep(60)  # until the run is ended
 
-    users = [_bench_user(kind, host, (Side("plain"),), send), _watcher(measure)]
+    users = [_bench_user(kind, host, (Side("plain"),), send, pause), _watcher(measure)]
     _run(users, USERS + 1, done, seconds=seconds + 20)
     return cost
 
@@ -208,8 +210,10 @@ def _post(session: Any, chance: random.Random) -> None:
     session.post("/v1/events", json=_EVENT, headers=_HEADERS, name=chance.choice(_NAMES))
 
 
-def _bench_user(kind: str, host: str, sides: tuple[Side, ...], send: Callable[[Any], None]) -> type:
-    """A user class of this kind that sends without a pause, with a session per side."""
+def _bench_user(
+    kind: str, host: str, sides: tuple[Side, ...], send: Callable[[Any], None], pause: float
+) -> type:
+    """A user class of this kind, with a session per side."""
     user_class, session_class = KINDS[kind]
 
     def on_start(user: Any) -> None:
