@@ -37,7 +37,7 @@ def stack_guards(links: Links) -> list[Rule]:
 
 
 def _notifications_failing(links: Links) -> list[Rule]:
-    to_alertmanager = _recent("prometheus_notifications_errors_total")
+    to_alertmanager = _recent_of_its_own("prometheus_notifications_errors_total")
     dropped = _recent("prometheus_notifications_dropped_total")
     to_people = _recent("alertmanager_notifications_failed_total")
     alertmanager_down = f"{selector('up', equals('job', Job.ALERTMANAGER))} == 0"
@@ -109,8 +109,11 @@ def _rule_evaluation_failing(links: Links) -> list[Rule]:
 
 
 def _recent(counter: str) -> str:
-    if counter.startswith("prometheus_"):
-        # Prometheus scrapes itself from its birth on, so a counter of its own that was not there yet was at zero.
-        # Version 3 makes some of them with their first error, which `increase` would not see.
-        return f"({counted(counter, RECENTLY)})"
+    # `increase` will do here: these counters exist at 0 from the start, and "any" needs no exact number.
     return f"increase({counter}[{RECENTLY}])"
+
+
+def _recent_of_its_own(counter: str) -> str:
+    # Prometheus scrapes itself from its birth on, so a counter of its own that was not there yet was at zero.
+    # Version 3 makes this one with its first error, which `increase` would not see.
+    return f"({counted(counter, RECENTLY)})"

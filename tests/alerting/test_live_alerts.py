@@ -223,7 +223,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         address = f"127.0.0.1:{pages}"
         config = prometheus_config(
             {"locust": [address], "service": [address], "prometheus": [f"127.0.0.1:{port}"]},
-            [],
+            ["127.0.0.1:1"],  # nobody: with none at all, Prometheus 3 counts nothing as dropped
             [str(folder / glob) for glob in RULE_GLOBS],
         ).replace("job_name: service", "job_name: service\n    metrics_path: /service")
         (folder / "prometheus.yml").write_text(config, encoding="utf-8")
