@@ -61,9 +61,9 @@ def _observe(environment: Any, runner: Any, web_ui: Any, choice: Choice, counter
     options = environment.parsed_options
     system = choice.system
     headless = web_ui is None
+    profile_choice = ProfileChoice(system, choice.profile, environment)
     if headless and environment.host:
         check_service(environment.host, system.health)
-    profile_choice = ProfileChoice(system, choice.profile, environment)
     profile_choice.apply(choice.profile)
     if web_ui is not None:
         profile_choice.follow_web_ui(web_ui)

@@ -2,14 +2,17 @@
 
 import json
 import re
+import shutil
 import signal
 import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 
+LOCUST = [sys.executable, "-m", "locust"]
 LINES = re.compile(r"(?m)^(?!#)(\w+)(?:\{([^}]*)\})? (\S+)$")
 
 
@@ -164,6 +167,25 @@ def test_stages_are_judged_in_their_steady_parts_only(runs):
     assert len(result["run"]["steady"]) == 2
     assert result["run"]["users_peak"] == 12
     assert 1 < result["window"]["seconds"] < 8
+
+
+def test_a_profile_that_names_an_unknown_user_class_is_refused_before_anything_is_sent(stack):
+    scenarios = stack.project / "scenarios"
+    shutil.copytree(scenarios / "probe", scenarios / "odd")
+    targets = scenarios / "odd" / "targets.yaml"
+    text = targets.read_text().replace("system: probe", "system: odd")
+    targets.write_text(text.replace("HighThroughputUser: 1", "HighThruputUser: 1"))
+    process = stack.start(
+        "odd",
+        [*LOCUST, "--headless", "--system", "odd", "--host", "http://127.0.0.1:1", "--exporter-port", "0"],
+    )
+    assert process.wait(30) == 20
+    output = process.output()
+    assert (
+        "scenarios/odd/targets.yaml: profiles.quick.user_classes.HighThruputUser: "
+        'no user class "HighThruputUser" in scenarios/odd/users.py\n  hint: did you mean HighThroughputUser?'
+    ) in output
+    assert "Traceback" not in output
 
 
 def test_ctrl_c_ends_with_a_report_and_no_process_left(stack, wait_for):
