@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import gevent
+
 from exporters.ended_run import EndedRun
 from exporters.observer import Finished
 from swarmscope.edge.prometheus_api import PrometheusApi, PrometheusUnavailable
@@ -23,6 +25,8 @@ from swarmscope.verdict import QueryValue, Verdict, judge, verdict_of
 logger = logging.getLogger(__name__)
 
 PROMETHEUS_TIMEOUT_SECONDS = 10.0
+STORED_SECONDS = 5.0
+"""The longest that Prometheus is given to store the last page that it was sent."""
 NO_PROMETHEUS = "Prometheus was not asked (no --prometheus-url): no plots, no alerts, no server-side targets"
 
 
@@ -93,13 +97,19 @@ class Finisher:
         if ended.locust_counts is None:
             notes.append("Locust's statistics were reset during the run, so its totals cannot be compared")
             return ()
-        scraped = None
+        rows = reconcile(ended.totals, ended.locust_counts, None)
         if prometheus is not None:
+            # The last page has been sent, but Prometheus may still be storing it.
+            deadline = time.monotonic() + STORED_SECONDS
             try:
-                scraped = prometheus.last_totals(ended.info.run)
+                rows = reconcile(ended.totals, ended.locust_counts, prometheus.last_totals(ended.info.run))
+                while disagreements(rows) and time.monotonic() < deadline:
+                    gevent.sleep(0.2)
+                    rows = reconcile(
+                        ended.totals, ended.locust_counts, prometheus.last_totals(ended.info.run)
+                    )
             except PrometheusUnavailable as error:
                 notes.append(f"Prometheus' totals could not be read: {error}")
-        rows = reconcile(ended.totals, ended.locust_counts, scraped)
         if any(row.recorder != row.locust for row in rows):
             invalid.append("Swarmscope's counters and Locust's disagree: see the reconciliation")
         elif disagreements(rows):
