@@ -18,8 +18,8 @@ from exporters.worker_reports import ReportWriter
 logger = logging.getLogger(__name__)
 
 REPORT_SECONDS = 1.0
-"""Locust's own default is 3 s: too slow to notify within 15 s. One second costs a master with 50 workers 3 to 7 %
-of a core (docs/decisions/worker-reports.md); beyond 50 workers the master slows its workers down."""
+"""Locust's own default is 3 s: too slow to notify within 15 s. What a report a second costs a master is in
+benchmarks/README.md; beyond 50 workers the master slows its workers down (docs/decisions/0002-worker-reports.md)."""
 WORKERS_PER_REPORT_SECOND = 50
 
 
