@@ -17,10 +17,11 @@ from exporters.in_flight import InFlight
 from exporters.locust_counts import LocustCounts
 from exporters.observer import Observer
 from exporters.recorder import Recorder
+from exporters.report_interval import report_interval
 from exporters.run_life import RunLabels, RunLife
 from exporters.run_view import ExporterCounters
 from exporters.sources import LocalSource, WorkersSource
-from exporters.worker_side import WorkerSide, report_interval
+from exporters.worker_side import WorkerSide
 from swarmscope.edge.finish import Finisher
 from swarmscope.edge.locust_options import Choice, planned_seconds
 from swarmscope.edge.preflight import check_service
