@@ -32,6 +32,11 @@ class Kind(StrEnum):
     """Does not answer; when the fault ends, goes on as if nothing had been."""
     SLOW_QUERY = "slow_query"
     """Makes each database operation of the service take delay_ms, ± up to jitter_ms, longer."""
+    COLD_START = "cold_start"
+    """Serves like Lambda: one request at a time per instance; a new instance takes delay_ms, ± up to jitter_ms, to
+    start, and one that was idle for idle_seconds is gone."""
+    THROTTLE = "throttle"
+    """Lets `rate` requests per second through, evenly; the others wait in line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,10 @@ class Fault:
     delay_ms: float = 0.0
     jitter_ms: float = 0.0
     status: int = 500
+    rate: float = 100.0
+    """Requests per second that a throttle lets through."""
+    idle_seconds: float = 300.0
+    """After which an instance that served nothing has to start anew (cold_start)."""
     for_seconds: float | None = None
     """None lasts until it is cleared."""
 
@@ -175,6 +184,8 @@ _NUMBERS = {
     "delay_ms": (0.0, LONGEST_SECONDS * 1000.0),
     "jitter_ms": (0.0, LONGEST_SECONDS * 1000.0),
     "status": (400, 599),
+    "rate": (0.001, 1_000_000.0),
+    "idle_seconds": (0.001, LONGEST_SECONDS),
     "for_seconds": (0.001, LONGEST_SECONDS),
 }
 

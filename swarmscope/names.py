@@ -206,3 +206,7 @@ class Job(StrEnum):
     PROMETHEUS = "prometheus"
     ALERTMANAGER = "alertmanager"
     RECEIVER = "receiver"
+    NODE = "node"
+    """The machine: prometheus-node-exporter."""
+    POSTGRESQL = "postgresql"
+    """The database: prometheus-postgres-exporter."""

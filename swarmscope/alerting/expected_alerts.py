@@ -24,7 +24,7 @@ def expected_alerts(system: System, name: AlertName, traffic: Traffic, flow: Flo
         _alert(
             name, _labels(system, target, traffic.run), _breach_words(system, target, traffic, flow, measured)
         )
-        for target in system.targets
+        for target in system.alerted_targets
         if _is_alerted_by(target, name) and (measured := broken_by(system, target, traffic, flow)) is not None
     ]
 

@@ -37,7 +37,7 @@ FAST = Decimal("0.0001")
 def system_tests(system: System) -> str:
     """The text of the promtool test file of a system, to lie in alerts/tests/."""
     cases: list[Case] = [_hang(system), _short_wait(system)]
-    for target in system.targets:
+    for target in system.alerted_targets:
         cases += _server_cases(system, target) if target.kind.is_query else [_request_case(system, target)]
     document = {
         "rule_files": [f"../{system.name}.generated.yml", "../guards.generated.yml"],
@@ -129,7 +129,7 @@ def at_the_limit(target: Target) -> Flow:
 
 def _calm(system: System, bad: Flow) -> Flow:
     """As much traffic as any target wants, all of it fast: what only `bad` itself disturbs."""
-    rates = [math.ceil(target.limit) for target in system.targets if target.kind is Kind.RPS]
+    rates = [math.ceil(target.limit) for target in system.alerted_targets if target.kind is Kind.RPS]
     return Flow(((max([bad.requests, *rates]), FAST),))
 
 
@@ -162,7 +162,9 @@ def _server_cases(system: System, target: Target) -> list[Case]:
     step = -1 if target.kind is Kind.MIN else 1
     broken = target.limit + step
     name, missing = AlertName.SERVER_TARGET_BREACHED, AlertName.SERVER_MEASUREMENT_MISSING
-    others_missing = [other for other in system.targets if other.kind.is_query and other is not target]
+    others_missing = [
+        other for other in system.alerted_targets if other.kind.is_query and other is not target
+    ]
     judged = [other for other in others_missing if other.judged_under(profile)]
     return [
         _case(

@@ -83,7 +83,7 @@ def input_series(system: System, traffic: Traffic) -> dict[str, str]:
     found[selector(names.RUN_INFO.name, *run, equals("profile", traffic.profile))] = f"1{constant}"
     found[selector(names.RUN_START.name, *run)] = f"{STARTED}{constant}"
     found[selector(names.STEADY_SECONDS.name, *run)] = f"0+1x{length}"
-    for target in system.targets:
+    for target in system.alerted_targets:
         found[selector(names.TARGET_VALUE.name, *run, equals("target", target.id))] = f"{SO_FAR}{constant}"
     for limit in dict.fromkeys(system.latency_limits):
         bucket = selector(f"{durations}_bucket", *request, equals("le", _go_number(float(limit))))

@@ -43,7 +43,7 @@ def system_rules(system: System, links: Links) -> str:
         recording(Recorded.STEADY_WINDOW, steady_window(system.name, window)),
         request_hung(system, links),
     ]
-    for target in system.targets:
+    for target in system.alerted_targets:
         of_kind = server_target_rules if target.kind.is_query else request_target_rules
         rules += of_kind(system, target, links)
     return rule_file(

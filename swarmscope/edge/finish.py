@@ -20,6 +20,7 @@ from swarmscope.edge.report_files import write_reports
 from swarmscope.errors import ExitCode, ReportNotWritten
 from swarmscope.reconcile import disagreements, reconcile
 from swarmscope.run_result import FiredAlert, Plot, Reconciliation, RunResult
+from swarmscope.targets import Moment
 from swarmscope.verdict import QueryValue, Verdict, judge, verdict_of
 
 logger = logging.getLogger(__name__)
@@ -89,7 +90,12 @@ class Finisher:
         targets = [t for t in ended.system.targets_under(ended.profile.name) if t.kind.is_query]
         if prometheus is None:
             return {t.id: QueryValue(None, "Prometheus could not be asked") for t in targets}
-        return {t.id: prometheus.query_value(t, ended.info.run, ended.info.steady) for t in targets}
+        run = ended.info.run
+        whole = ((ended.info.started, time.time()),)
+        return {
+            t.id: prometheus.query_value(t, run, whole if t.at is Moment.END else ended.info.steady)
+            for t in targets
+        }
 
     def _reconciliation(
         self, prometheus: PrometheusApi | None, ended: EndedRun, notes: list[str], invalid: list[str]

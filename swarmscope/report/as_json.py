@@ -24,7 +24,7 @@ from swarmscope.run_result import (
     RunResult,
     Series,
 )
-from swarmscope.targets import Kind, Priority, Profile, Stage, System, Target
+from swarmscope.targets import Kind, Moment, Need, Priority, Profile, Stage, System, Target
 from swarmscope.verdict import Judgement, Status, Verdict
 
 
@@ -130,6 +130,7 @@ def _from_file(file: form.ResultFile) -> RunResult:
             "targets": tuple(targets.values()),
             "profiles": {profile.name: profile},
             "gate": Priority(file.system.gate),
+            "needs": tuple(Need(need) for need in file.system.needs),
         }
     )
     unknown = [part.target for part in file.judgements if part.target not in targets]
@@ -175,7 +176,14 @@ def _from_file(file: form.ResultFile) -> RunResult:
 
 
 def _target(part: form.TargetPart) -> Target:
-    return Target(**{**_parts(part), "kind": Kind(part.kind), "priority": Priority(part.priority)})
+    return Target(
+        **{
+            **_parts(part),
+            "kind": Kind(part.kind),
+            "at": Moment(part.at),
+            "priority": Priority(part.priority),
+        }
+    )
 
 
 def _counts_parts(

@@ -62,6 +62,7 @@ class TargetPart(_Part):
     written: Text = Field(description="the limit as it was written")
     request: Text = ""
     query: Text = ""
+    at: Text = "window"
     unit: Text = ""
     priority: Text
     profiles: tuple[Text, ...] = ()
@@ -102,6 +103,7 @@ class SystemPart(_Part):
     default_profile: Text
     health: Text = "/"
     gate: Text
+    needs: tuple[Text, ...] = ()
     description: Text = ""
 
 

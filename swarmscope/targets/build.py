@@ -59,6 +59,7 @@ def _target(spec: TargetSpec, kind: Kind, limit: Quantity, kinds: Sequence[Kind]
         written=limit.written,
         request=spec.request or "",
         query=spec.query or "",
+        at=spec.at,
         unit=spec.unit or (limit.unit if kind.is_query else ""),
         priority=spec.priority,
         profiles=tuple(spec.profiles or ()),
@@ -120,6 +121,7 @@ def system(spec: SystemSpec, source: str) -> System:
         health=spec.health or "/",
         gate=spec.gate,
         alerting=alerting(spec.alerting),
+        needs=tuple(dict.fromkeys(spec.needs or ())),
         description=spec.description or "",
         source=source,
     )

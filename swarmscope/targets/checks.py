@@ -52,6 +52,9 @@ def _subject(target: TargetSpec, position: int, document: Document) -> list[Prob
     if "unit" in keys:
         hint = "the limits of requests carry their own units"
         problems.append(document.problem((*here, "unit"), "is for queries only", hint))
+    if "at" in keys:
+        hint = "requests are judged over the judged window"
+        problems.append(document.problem((*here, "at"), "is for queries only", hint))
     if not problems and not any(kind in keys for kind in REQUEST_KINDS):
         problems.append(document.problem(here, f"needs {_LIMITS}"))
     return problems

@@ -15,7 +15,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from swarmscope.targets.model import Priority
+from swarmscope.targets.model import Moment, Need, Priority
 from swarmscope.targets.nearest import listed, nearest
 from swarmscope.targets.texts import (
     A_QUERY,
@@ -259,6 +259,8 @@ Host = Annotated[str, *_kind(read_host, type="string", pattern=r"^https?://[^@\s
 Variable = Annotated[str, *_kind(read_variable, type="string", pattern=VARIABLE_PATTERN)]
 Truth = Annotated[bool, *_kind(read_truth, type="boolean")]
 Importance = Annotated[Priority, *_kind(_choice(Priority), type="string", enum=list(Priority))]
+When = Annotated[Moment, *_kind(_choice(Moment), type="string", enum=list(Moment))]
+Needed = Annotated[Need, *_kind(_choice(Need), type="string", enum=list(Need))]
 Count = Annotated[int, *_kind(_whole(1, 100), type="integer", minimum=1, maximum=MOST_WHOLE)]
 CountOrNone = Annotated[int, *_kind(_whole(0, 100), type="integer", minimum=0, maximum=MOST_WHOLE)]
 Latency = Annotated[Quantity, *_kind(read_latency, type="string", pattern=DURATION_PATTERN)]

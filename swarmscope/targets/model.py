@@ -50,6 +50,22 @@ class Kind(StrEnum):
         return self in (Kind.MAX, Kind.MIN)
 
 
+class Need(StrEnum):
+    """What a system needs beside its service; `make run` brings it where the environment is local."""
+
+    POSTGRESQL = "postgresql"
+    """A PostgreSQL server; its address is in DATABASE_URL."""
+
+
+class Moment(StrEnum):
+    """When a query target is asked: the value is what stands behind `at` in targets.yaml."""
+
+    WINDOW = "window"
+    """At the end of the judged window; and all the time while it lasts, for its alert."""
+    END = "end"
+    """Once, after the load has stopped and every check of the scenario is done; it has no alert."""
+
+
 class Priority(StrEnum):
     """How much a missed target matters."""
 
@@ -82,6 +98,8 @@ class Target:
     """`POST /events`, with `*` as wildcard (`GET /events/*`), or `*` alone for all together; "" for queries."""
     query: str = ""
     """PromQL; `$run` and `$window` stand for the run's label and the judged window (`57s`); "" for requests."""
+    at: Moment = Moment.WINDOW
+    """When the query is asked."""
     unit: str = ""
     """Unit of a query's value for people: `s`, `%`, ``."""
     priority: Priority = Priority.HIGH
@@ -183,6 +201,7 @@ class System:
     gate: Priority = Priority.MEDIUM
     """The least priority whose missed targets fail the run."""
     alerting: Alerting = field(default_factory=Alerting)
+    needs: tuple[Need, ...] = ()
     description: str = ""
     source: str = ""
     """The file that it was read from, for messages."""
@@ -190,6 +209,11 @@ class System:
     def targets_under(self, profile: str) -> tuple[Target, ...]:
         """The targets that are judged under this load profile, in the file's order."""
         return tuple(target for target in self.targets if target.judged_under(profile))
+
+    @property
+    def alerted_targets(self) -> tuple[Target, ...]:
+        """The targets that can be watched while a run goes on: all but those that are asked at its end."""
+        return tuple(target for target in self.targets if target.at is Moment.WINDOW)
 
     @property
     def latency_limits(self) -> tuple[Decimal, ...]:

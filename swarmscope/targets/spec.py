@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from swarmscope.targets import fields
-from swarmscope.targets.model import Alerting, Kind, Priority, Profile
+from swarmscope.targets.model import Alerting, Kind, Moment, Priority, Profile
 
 REQUEST_KINDS = tuple(kind for kind in Kind if not kind.is_query)
 QUERY_KINDS = tuple(kind for kind in Kind if kind.is_query)
@@ -80,6 +80,11 @@ class TargetSpec(_Spec):
     )
     min: fields.Measure | None = Field(
         None, description="The query's answer is at least this.", examples=[1000]
+    )
+    at: fields.When = Field(
+        Moment.WINDOW,
+        description="When the query is asked: over the judged window, or once at the end of the run, after the "
+        "scenario's own checks (then $window is the whole run, and there is no alert).",
     )
     unit: fields.Text | None = Field(
         None, description="Unit of the query's answer, for people.", examples=["MB", "%"]
@@ -206,6 +211,12 @@ class SystemSpec(_Spec):
         None,
         description="Load profile when none is named; the file's first when not given.",
         examples=["quick"],
+    )
+    needs: list[fields.Needed] | None = Field(
+        None,
+        description="What `make run` brings beside the service where the environment is local.",
+        examples=[["postgresql"]],
+        min_length=1,
     )
     alerting: AlertingSpec | None = Field(None, description="How fast a breach becomes a notification.")
     targets: list[TargetSpec] | None = Field(None, description="What the system must achieve.", min_length=1)

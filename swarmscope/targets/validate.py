@@ -94,7 +94,10 @@ def _problem(model: type[BaseModel], document: Document, error: Any) -> Problem:
 
 
 def _without(value: Any, paths: Sequence[Path]) -> Any:
-    """A copy without what stands at these paths; an item of a list of mappings becomes an empty one in its place."""
+    """A copy without what stands at these paths; an item of a list of mappings becomes an empty one in its place.
+
+    Where an empty mapping is wrong itself (a list of names), the item goes: what is left must get smaller each time.
+    """
     by_step: dict[str | int, list[Path]] = {}
     for path in paths:
         by_step.setdefault(path[0], []).append(path[1:])
@@ -102,6 +105,7 @@ def _without(value: Any, paths: Sequence[Path]) -> Any:
         return [
             item if index not in by_step else {} if () in by_step[index] else _without(item, by_step[index])
             for index, item in enumerate(value)
+            if item != {} or () not in by_step.get(index, [])
         ]
     return {
         key: item if key not in by_step else _without(item, by_step[key])

@@ -117,6 +117,8 @@ def test_one_object_or_a_list_is_understood_and_shown_again():
         "delay_ms": 300,
         "jitter_ms": 20,
         "status": 500,
+        "rate": 100.0,
+        "idle_seconds": 300.0,
         "for_seconds": 10,
         "seconds_left": 9.877,
     }
@@ -128,12 +130,18 @@ def test_one_object_or_a_list_is_understood_and_shown_again():
     ("document", "problem"),
     [
         ("hang", '[0]: expected an object such as {"kind": "delay", "delay_ms": 300}'),
-        ({}, "[0].kind: expected one of delay, error, hang, slow_query, got None"),
-        ({"kind": "slow"}, "[0].kind: expected one of delay, error, hang, slow_query, got 'slow'"),
-        ({"kind": []}, "[0].kind: expected one of delay, error, hang, slow_query, got []"),
+        ({}, "[0].kind: expected one of delay, error, hang, slow_query, cold_start, throttle, got None"),
+        (
+            {"kind": "slow"},
+            "[0].kind: expected one of delay, error, hang, slow_query, cold_start, throttle, got 'slow'",
+        ),
+        (
+            {"kind": []},
+            "[0].kind: expected one of delay, error, hang, slow_query, cold_start, throttle, got []",
+        ),
         (
             {"kind": "hang", "delay": 1},
-            "[0].delay: unknown; known are kind, routes, probability, delay_ms, jitter_ms, status, for_seconds",
+            "[0].delay: unknown; known are kind, routes, probability, delay_ms, jitter_ms, status, rate, idle_seconds, for_seconds",
         ),
         ({"kind": "hang", "routes": []}, "[0].routes: expected a glob or a list of globs, got []"),
         ({"kind": "hang", "routes": [1]}, "[0].routes: expected a glob or a list of globs, got [1]"),
@@ -159,6 +167,6 @@ def test_every_problem_is_told_at_once():
     with pytest.raises(FaultError) as refused:
         parse_faults([{"kind": "hang"}, {"kind": "x", "status": 1}])
     assert refused.value.problems == (
-        "[1].kind: expected one of delay, error, hang, slow_query, got 'x'",
+        "[1].kind: expected one of delay, error, hang, slow_query, cold_start, throttle, got 'x'",
         "[1].status: expected a number from 400 to 599, got 1",
     )
