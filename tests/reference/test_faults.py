@@ -141,7 +141,8 @@ def test_one_object_or_a_list_is_understood_and_shown_again():
         ),
         (
             {"kind": "hang", "delay": 1},
-            "[0].delay: unknown; known are kind, routes, probability, delay_ms, jitter_ms, status, rate, idle_seconds, for_seconds",
+            "[0].delay: unknown; known are kind, routes, probability, delay_ms, jitter_ms, status, rate, "
+            "idle_seconds, for_seconds",
         ),
         ({"kind": "hang", "routes": []}, "[0].routes: expected a glob or a list of globs, got []"),
         ({"kind": "hang", "routes": [1]}, "[0].routes: expected a glob or a list of globs, got [1]"),
