@@ -113,6 +113,8 @@ def text(page: Page) -> str:
     for each in page.panels:
         made = made.with_row(each) if isinstance(each, build.Row) else made.with_panel(each)
     plain: dict[str, Any] = json.loads(JSONEncoder().encode(made.build()))
+    for number, panel in enumerate(plain["panels"], start=1):
+        panel["id"] = number
     plain["annotations"] = {"list": _annotations(page)}
     # First, so that whoever opens the file sees where it comes from.
     return (

@@ -11,7 +11,7 @@ def page() -> Page:
     """Workers, their resources, and the exporter's own numbers."""
     wanted = colour(
         lines("Users wanted and running", "A gap between the two is load that was not delivered.", "short",
-              (q.USERS, "{{user_class}}"), (q.USERS_WANTED, "wanted"), stacked=True, span=24),
+              (q.USERS, "{{user_class}}"), (q.USERS_WANTED, "wanted"), stacked=True),
         "^wanted", RED, dashed=True,
     )  # fmt: skip
     return Page(

@@ -35,6 +35,7 @@ def page() -> Page:
             (q.quantile("0.95", q.REQUESTS), "p95 {{method}} {{name}}"),
             (q.quantile("0.5", q.REQUESTS), "p50 {{method}} {{name}}"),
             (q.limits(q.LATENCY_KINDS, "$request"), "limit {{kind}} {{request}}"),
+            span=24,
         )
     )
     latency = colour(colour(colour(latency, "^p99", ORANGE), "^p95", BLUE), "^p50", SKY)
