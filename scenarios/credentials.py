@@ -20,6 +20,8 @@ LOCAL = "local"
 """The environment that is meant when none is named and the service is on this machine."""
 _SCENARIOS = Path(__file__).parent
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+LOCAL_HOSTS = "SWARMSCOPE_LOCAL_HOSTS"
+"""Names, with commas between, of hosts that stand for this machine: the reference service in docker-compose.yml."""
 
 
 class MissingCredential(SwarmscopeError):
@@ -36,8 +38,10 @@ def environment_name(locust_environment: Any) -> str:
 
 
 def is_this_machine(host: str | None) -> bool:
-    """Whether a service's address is this machine's own."""
-    return urlsplit(host or "").hostname in _LOOPBACK
+    """Whether a service's address is this machine's own, or one of the local stack's."""
+    name = urlsplit(host or "").hostname
+    ours = {each.strip() for each in os.environ.get(LOCAL_HOSTS, "").split(",")} - {""}
+    return name in _LOOPBACK or name in ours
 
 
 def credential(name: str, system: str, environment: str) -> str | None:

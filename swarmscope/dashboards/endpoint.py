@@ -50,16 +50,47 @@ def page() -> Page:
             heat("Spread", "How the answers are spread over the buckets.", q.HEATMAP),
             lines("Rate", "Finished requests per second.", "reqps", (q.RATE, "{{method}} {{name}}")),
             with_limits(
-                lines("Share that failed", "Of the answers of the last seconds.", "percentunit",
-                      (q.ERROR_RATIO, "{{method}} {{name}}"), (q.limits("error_rate"), "limit {{request}}"))
+                lines(
+                    "Share that failed",
+                    "Of the answers of the last seconds.",
+                    "percentunit",
+                    (q.ERROR_RATIO, "{{method}} {{name}}"),
+                    (q.limits("error_rate"), "limit {{request}}"),
+                )
             ),
-            lines("Answers by status", "HTTP status; none is an answer without one.", "reqps",
-                  (q.STATUSES, "{{status}}"), stacked=True),
-            lines("Failures by kind", "By fingerprint of their error.", "reqps", (q.FAILURES_OVER_TIME, "{{error}}"),
-                  stacked=True, no_value="none"),
-            lines("Waiting for an answer", "Sent and not yet answered.", "short", (q.IN_FLIGHT, "{{method}} {{name}}")),
-            lines("Age of the oldest", "How long the oldest unanswered request has waited.", "s",
-                  (q.OLDEST_AGE, "{{method}} {{name}}")),
-            lines("Received", "Bytes of response bodies per second.", "Bps", (q.BYTES, "{{method}} {{name}}"), span=24),
+            lines(
+                "Answers by status",
+                "HTTP status; none is an answer without one.",
+                "reqps",
+                (q.STATUSES, "{{status}}"),
+                stacked=True,
+            ),
+            lines(
+                "Failures by kind",
+                "By fingerprint of their error.",
+                "reqps",
+                (q.FAILURES_OVER_TIME, "{{error}}"),
+                stacked=True,
+                no_value="none",
+            ),
+            lines(
+                "Waiting for an answer",
+                "Sent and not yet answered.",
+                "short",
+                (q.IN_FLIGHT, "{{method}} {{name}}"),
+            ),
+            lines(
+                "Age of the oldest",
+                "How long the oldest unanswered request has waited.",
+                "s",
+                (q.OLDEST_AGE, "{{method}} {{name}}"),
+            ),
+            lines(
+                "Received",
+                "Bytes of response bodies per second.",
+                "Bps",
+                (q.BYTES, "{{method}} {{name}}"),
+                span=24,
+            ),
         ],
-    )  # fmt: skip
+    )

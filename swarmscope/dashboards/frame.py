@@ -151,11 +151,29 @@ def _annotations(page: Page) -> list[dict[str, Any]]:
         ("Phases", q.PHASES, SKY, "phase {{phase}}", ""),
     ]
     return [
-        {"name": name, "datasource": source, "enable": True, "iconColor": colour, "expr": expr, "step": "1s",
-         "titleFormat": name, "textFormat": "{{run}}", "useValueForTime": True}
+        {
+            "name": name,
+            "datasource": source,
+            "enable": True,
+            "iconColor": colour,
+            "expr": expr,
+            "step": "1s",
+            "titleFormat": name,
+            "textFormat": "{{run}}",
+            "useValueForTime": True,
+        }
         for name, expr, colour in moments
     ] + [
-        {"name": name, "datasource": source, "enable": True, "iconColor": colour, "expr": expr, "step": "1s",
-         "titleFormat": title, "textFormat": body, "useValueForTime": False}
+        {
+            "name": name,
+            "datasource": source,
+            "enable": True,
+            "iconColor": colour,
+            "expr": expr,
+            "step": "1s",
+            "titleFormat": title,
+            "textFormat": body,
+            "useValueForTime": False,
+        }
         for name, expr, colour, title, body in spans
-    ]  # fmt: skip
+    ]

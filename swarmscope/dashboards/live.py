@@ -20,7 +20,10 @@ from swarmscope.dashboards.parts import (
     with_limits,
 )
 
-ENDPOINT_LINK = "/d/swarmscope-endpoint?${datasource:queryparam}&${system:queryparam}&${run:queryparam}&${__url_time_range}"
+ENDPOINT_LINK = (
+    "/d/swarmscope-endpoint?${datasource:queryparam}&${system:queryparam}"
+    "&${run:queryparam}&${__url_time_range}"
+)
 
 
 def page() -> Page:
@@ -29,7 +32,8 @@ def page() -> Page:
         lines(
             "Response time of $request",
             "Percentiles of the last seconds, from summed buckets, with the limits of targets that name this request. "
-            "A line is above its limit exactly when the requests of that moment were; between bounds it is interpolated.",
+            "A line is above its limit exactly when the requests of that moment were; between bounds "
+            "it is interpolated.",
             "s",
             (q.quantile("0.99", q.REQUESTS), "p99 {{method}} {{name}}"),
             (q.quantile("0.95", q.REQUESTS), "p95 {{method}} {{name}}"),
@@ -78,22 +82,45 @@ def page() -> Page:
         module="live",
         variables=[*run_variables(), requests_variable()],
         panels=[
-            number("Verdict so far", "What the targets say of the judged part so far; final once the run is over.",
-                   "short", q.VERDICT, named=True, legend="{{verdict}}", no_value="not judged yet",
-                   colours=STATUS_COLOURS),
-            number("Phase", "Targets are judged in `steady` only.", "short", q.PHASE, named=True, legend="{{phase}}"),
+            number(
+                "Verdict so far",
+                "What the targets say of the judged part so far; final once the run is over.",
+                "short",
+                q.VERDICT,
+                named=True,
+                legend="{{verdict}}",
+                no_value="not judged yet",
+                colours=STATUS_COLOURS,
+            ),
+            number(
+                "Phase",
+                "Targets are judged in `steady` only.",
+                "short",
+                q.PHASE,
+                named=True,
+                legend="{{phase}}",
+            ),
             number("Rate now", "Finished requests per second, last 5 s.", "reqps", q.RATE_NOW, no_value="0"),
             number("P95 of all requests", "Over the last seconds, from summed buckets.", "s", q.P95_OF_ALL),
-            number("Failed", "Share of the answers of the last seconds that failed.", "percentunit",
-                   q.ERROR_RATIO_OF_ALL),
-            number("Oldest request", "How long the oldest unanswered request has waited.", "s", q.OLDEST_AGE_OF_ALL,
-                   warn=5),
+            number(
+                "Failed",
+                "Share of the answers of the last seconds that failed.",
+                "percentunit",
+                q.ERROR_RATIO_OF_ALL,
+            ),
+            number(
+                "Oldest request",
+                "How long the oldest unanswered request has waited.",
+                "s",
+                q.OLDEST_AGE_OF_ALL,
+                warn=5,
+            ),
             number("Judged", "Length of the judged (steady) window so far.", "s", q.STEADY_SECONDS),
             number("Users", "Users running.", "short", q.USERS_OF_ALL),
             rows(
                 "Targets",
-                "Every target of this load profile: limit and measured value in base units (seconds, ratio, per second), "
-                "over the judged window so far. Time missed counts the seconds in which it was missed.",
+                "Every target of this load profile: limit and measured value in base units (seconds, ratio, per "
+                "second), over the judged window so far. Time missed counts the seconds in which it was missed.",
                 [
                     ("limit", "short", q.TARGET_LIMIT, ""),
                     ("actual", "short", q.TARGET_VALUE, ""),
@@ -103,20 +130,45 @@ def page() -> Page:
                 joined_by=("target", "request", "kind", "priority"),
                 span=16,
             ),
-            rows("Firing now", "Alerts that fire about this run.", [("firing", "short", q.FIRING_NOW, "")],
-                 joined_by=("alertname", "target", "severity"), span=8),
+            rows(
+                "Firing now",
+                "Alerts that fire about this run.",
+                [("firing", "short", q.FIRING_NOW, "")],
+                joined_by=("alertname", "target", "severity"),
+                span=8,
+            ),
             rate,
             errors,
             latency,
-            heat("Response times", "How the answers of the shown requests are spread over the buckets.", q.HEATMAP),
+            heat(
+                "Response times",
+                "How the answers of the shown requests are spread over the buckets.",
+                q.HEATMAP,
+            ),
             waiting,
-            states("Targets over time", "When each target was met over the judged window so far.",
-                   q.TARGETS_OVER_TIME, "{{target}}", span=12),
-            rows("Failures by kind", "Failed requests so far, by fingerprint of their error.",
-                 [("failed", "short", q.FAILURES, "")], joined_by=("method", "name", "error"), sort="failed",
-                 span=24, links={"name": f"{ENDPOINT_LINK}&var-request=${{__value.raw}}"}),
+            states(
+                "Targets over time",
+                "When each target was met over the judged window so far.",
+                q.TARGETS_OVER_TIME,
+                "{{target}}",
+                span=12,
+            ),
+            rows(
+                "Failures by kind",
+                "Failed requests so far, by fingerprint of their error.",
+                [("failed", "short", q.FAILURES, "")],
+                joined_by=("method", "name", "error"),
+                sort="failed",
+                span=24,
+                links={"name": f"{ENDPOINT_LINK}&var-request=${{__value.raw}}"},
+            ),
             row("The run"),
-            rows("About this run", "What was tested, where and how.", [("", "short", q.INFO, "")],
-                 joined_by=("profile", "environment", "version", "host", "description"), height=4),
+            rows(
+                "About this run",
+                "What was tested, where and how.",
+                [("", "short", q.INFO, "")],
+                joined_by=("profile", "environment", "version", "host", "description"),
+                height=4,
+            ),
         ],
-    )  # fmt: skip
+    )

@@ -32,7 +32,10 @@ def _last(metric: Metric, matchers: str = RUN) -> str:
 # --- variables: what can be chosen ---
 
 SYSTEMS = f"label_values({names.RUN_INFO.name}, system)"
-NEWEST_RUNS = f'query_result(sort_desc(max by (run) (last_over_time({names.RUN_START.name}{{system="$system"}}[{_RANGE}]))))'
+NEWEST_RUNS = (
+    "query_result(sort_desc(max by (run) "
+    f'(last_over_time({names.RUN_START.name}{{system="$system"}}[{_RANGE}]))))'
+)
 """Newest first; `RUN_NAME` finds the name in each line of the answer."""
 RUN_NAME = '/run="([^"]+)"/'
 REQUEST_NAMES = f"label_values({_series(names.REQUESTS)}, name)"
@@ -218,7 +221,10 @@ ALERTS_PENDING = 'sum by (alertname, target, run) (ALERTS{alertstate="pending"})
 NOTIFICATIONS = (
     f'sum by (integration) (rate(alertmanager_notifications_total{{job="{Job.ALERTMANAGER}"}}[{_RATE}]))'
 )
-NOTIFICATIONS_FAILED = f'sum by (integration) (rate(alertmanager_notifications_failed_total{{job="{Job.ALERTMANAGER}"}}[{_RATE}]))'
+NOTIFICATIONS_FAILED = (
+    "sum by (integration) "
+    f'(rate(alertmanager_notifications_failed_total{{job="{Job.ALERTMANAGER}"}}[{_RATE}]))'
+)
 TIME_TO_NOTIFY = (
     "histogram_quantile(0.95, sum by (le, integration) (rate("
     f'alertmanager_notification_latency_seconds_bucket{{job="{Job.ALERTMANAGER}"}}[{_RATE}])))'

@@ -9,7 +9,10 @@ from swarmscope.dashboards import queries as q
 from swarmscope.dashboards.frame import Page, row, run_variables, variable
 from swarmscope.dashboards.parts import BLUE, ORANGE, colour, lines, rows
 
-LIVE_LINK = f"/d/{DASHBOARD}?${{datasource:queryparam}}&${{system:queryparam}}&var-run=${{__value.raw}}&${{__url_time_range}}"
+LIVE_LINK = (
+    f"/d/{DASHBOARD}?${{datasource:queryparam}}&${{system:queryparam}}"
+    "&var-run=${__value.raw}&${__url_time_range}"
+)
 
 
 def _overlay(title: str, description: str, unit: str, mine: str, other: str) -> object:
@@ -29,10 +32,17 @@ def page() -> Page:
         about_one_run=False,
         variables=[
             *run_variables(),
-            variable("compared", "Compared with", q.NEWEST_RUNS, "Another run of the same system.", regex=q.RUN_NAME,
-                     ordered=True),
-            variable("shift", "Shift", q.SHIFT, "Seconds between the two starts.", regex=q.SHIFT_SECONDS)
-            .hide(VariableHide.HIDE_VARIABLE),
+            variable(
+                "compared",
+                "Compared with",
+                q.NEWEST_RUNS,
+                "Another run of the same system.",
+                regex=q.RUN_NAME,
+                ordered=True,
+            ),
+            variable(
+                "shift", "Shift", q.SHIFT, "Seconds between the two starts.", regex=q.SHIFT_SECONDS
+            ).hide(VariableHide.HIDE_VARIABLE),
         ],
         panels=[
             rows(
@@ -51,18 +61,33 @@ def page() -> Page:
                 height=10,
                 links={"run": LIVE_LINK},
             ),
-            rows("Verdicts", "pass, fail, invalid or no_data, as the run's report says.",
-                 [("verdict ", "short", q.RUNS_VERDICT, "")], joined_by=("run", "verdict"), span=10,
-                 links={"run": LIVE_LINK}),
-            rows("What was tested", "Profile, environment and version of each run.",
-                 [("info", "short", q.RUNS_INFO, "")], joined_by=("run", "profile", "environment", "version"), span=14,
-                 links={"run": LIVE_LINK}),
-            lines("P95 of each run as it went on", "P95 since the run's start: its last point is that of the list above.",
-                  "s", (q.RUNS_P95, "{{run}}"), span=24),
+            rows(
+                "Verdicts",
+                "pass, fail, invalid or no_data, as the run's report says.",
+                [("verdict ", "short", q.RUNS_VERDICT, "")],
+                joined_by=("run", "verdict"),
+                span=10,
+                links={"run": LIVE_LINK},
+            ),
+            rows(
+                "What was tested",
+                "Profile, environment and version of each run.",
+                [("info", "short", q.RUNS_INFO, "")],
+                joined_by=("run", "profile", "environment", "version"),
+                span=14,
+                links={"run": LIVE_LINK},
+            ),
+            lines(
+                "P95 of each run as it went on",
+                "P95 since the run's start: its last point is that of the list above.",
+                "s",
+                (q.RUNS_P95, "{{run}}"),
+                span=24,
+            ),
             row("Two runs laid over each other"),
             _overlay("P95 of all requests", beside, "s", q.P95_OF_ALL, q.OTHER_P95),
             _overlay("Rate", beside, "reqps", q.RATE_OF_ALL, q.OTHER_RATE),
             _overlay("Share that failed", beside, "percentunit", q.ERROR_RATIO_OF_ALL, q.OTHER_FAILED),
             _overlay("Users", beside, "short", q.USERS_OF_ALL, q.OTHER_USERS),
         ],
-    )  # fmt: skip
+    )

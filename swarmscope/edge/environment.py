@@ -19,8 +19,14 @@ from swarmscope.settings import Settings
 PREFIX = "SWARMSCOPE_"
 SOURCE = "environment"
 
-OTHER_OWNERS = ("SWARMSCOPE_PROMETHEUS_URL", "SWARMSCOPE_STOP_TOKEN")
-"""Variables that are not settings of the local stack: an option of Locust, and the secret that stops a run."""
+OTHER_OWNERS = (
+    "SWARMSCOPE_PROMETHEUS_URL",
+    "SWARMSCOPE_STOP_TOKEN",
+    "SWARMSCOPE_STOP_TOKEN_FILE",
+    "SWARMSCOPE_LOCAL_HOSTS",
+)
+"""Variables that are not settings of the local stack: an option of Locust, the secret that stops a run (or its
+file), and the hosts beside this machine that public local credentials are offered to."""
 
 _NAMES = {PREFIX + field.name.upper(): field.name for field in fields(Settings)}
 _ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")

@@ -26,13 +26,13 @@ from swarmscope.edge.finish import Finisher
 from swarmscope.edge.locust_options import Choice, planned_seconds
 from swarmscope.edge.preflight import check_service
 from swarmscope.edge.profile_choice import ProfileChoice
+from swarmscope.edge.stop_token import stop_token
 from swarmscope.errors import SwarmscopeError
 from swarmscope.histogram import fine_bounds
 from swarmscope.measurements import RequestKey
 from swarmscope.targets import System
 from swarmscope.targets.match import is_literal, split
 
-STOP_TOKEN_VARIABLE = "SWARMSCOPE_STOP_TOKEN"  # noqa: S105  # a variable's name
 FIRST_SCRAPE_SECONDS = 8.0
 """Prometheus scrapes for the first time about 5 s after it started."""
 FINAL_SCRAPE_SECONDS = 5.0
@@ -99,7 +99,7 @@ def _observe(environment: Any, runner: Any, web_ui: Any, choice: Choice, counter
         views=lambda: observer.views(),  # noqa: PLW0108  # the observer is made after its page
         counters=counters,
         on_stop=lambda run, reason, target: observer.stop_run(run, f"target {target}: {reason}", environment),
-        token=os.environ.get(STOP_TOKEN_VARIABLE, ""),
+        token=stop_token(os.environ),
     )
     finisher = Finisher(environment, options.prometheus_url, Path(options.reports_dir), headless)
     observer = Observer(

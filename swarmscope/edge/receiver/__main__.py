@@ -20,9 +20,8 @@ from prometheus_client import disable_created_metrics
 from swarmscope.edge.receiver.app import receiver_app
 from swarmscope.edge.receiver.stop import post_to
 from swarmscope.edge.receiver.store import NotificationStore
+from swarmscope.edge.stop_token import VARIABLE, stop_token
 from swarmscope.errors import ComponentFailed, PortTaken, SwarmscopeError
-
-TOKEN_VARIABLE = "SWARMSCOPE_STOP_TOKEN"  # noqa: S105 (the variable's name)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m swarmscope.edge.receiver",
         description="Keeps the notifications that Alertmanager sends, shows them on a page, and stops a run "
-        f'when an alert with abort="true" goes on. {TOKEN_VARIABLE} is sent along to Locust where it is set.',
+        f'when an alert with abort="true" goes on. {VARIABLE} is sent along to Locust where it is set.',
     )
     parser.add_argument("--bind", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=9095, help="0 takes a free one (default: %(default)s)")
@@ -44,12 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         store = NotificationStore(options.state)
+        token = stop_token(os.environ)
         listener = _listen(options.bind, options.port)
     except SwarmscopeError as error:
         print(error, file=sys.stderr)
         return error.exit_code
     disable_created_metrics()  # type: ignore[no-untyped-call]
-    post = post_to(options.locust, os.environ.get(TOKEN_VARIABLE, "")) if options.locust else None
+    post = post_to(options.locust, token) if options.locust else None
     app = receiver_app(store, post=post, grace_seconds=options.grace)
     host, port = listener.getsockname()[:2]
     print(f"receiver: http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)

@@ -23,10 +23,11 @@ from swarmscope.edge.stack.generator import (
     locust_program,
 )
 from swarmscope.edge.stack.interrupts import Interrupts
-from swarmscope.edge.stack.plan import STOP_TOKEN, programs
+from swarmscope.edge.stack.plan import programs
 from swarmscope.edge.stack.prepare import prepare
 from swarmscope.edge.stack.processes import Interrupted, tail
 from swarmscope.edge.stack.supervisor import Stack
+from swarmscope.edge.stop_token import VARIABLE
 from swarmscope.errors import ComponentFailed, ExitCode, SwarmscopeError
 from swarmscope.settings import Settings
 
@@ -118,7 +119,7 @@ def hold(
         with plan.folder.hold():
             url = settings.url(settings.locust_port)
             command = command_of(request, "", settings, headless=False)
-            secrets = {STOP_TOKEN: plan.stop_token, "PYTHONUNBUFFERED": "1"}
+            secrets = {VARIABLE: plan.stop_token, "PYTHONUNBUFFERED": "1"}
             locust = locust_program(command, secrets, health_url=f"{url}/", url=url)
             try:
                 with Stack([*programs(plan), locust], plan.folder.logs, lambda: interrupts.asked) as stack:

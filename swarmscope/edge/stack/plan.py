@@ -15,11 +15,10 @@ from swarmscope.edge.alertmanager import read_receivers, write_alertmanager_conf
 from swarmscope.edge.stack.components import FoundComponent
 from swarmscope.edge.stack.folder import StateFolder
 from swarmscope.edge.stack.processes import Program
+from swarmscope.edge.stop_token import VARIABLE
 from swarmscope.names import Job
 from swarmscope.settings import Settings
 from swarmscope.targets import System
-
-STOP_TOKEN = "SWARMSCOPE_STOP_TOKEN"  # noqa: S105 (the variable's name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ def _receiver(plan: Plan) -> Program:
         *("--state", str(plan.folder.path / "receiver")),
         *("--locust", settings.url(settings.exporter_port)),
     )
-    environment = {STOP_TOKEN: plan.stop_token}
+    environment = {VARIABLE: plan.stop_token}
     return Program("receiver", "the notification receiver", command, f"{url}/-/healthy", environment, url)
 
 

@@ -28,10 +28,11 @@ from swarmscope.edge.stack.generator import (
 )
 from swarmscope.edge.stack.interrupts import Interrupts
 from swarmscope.edge.stack.live import Watcher
-from swarmscope.edge.stack.plan import STOP_TOKEN, programs
+from swarmscope.edge.stack.plan import programs
 from swarmscope.edge.stack.prepare import prepare
 from swarmscope.edge.stack.processes import Interrupted, Process, in_words
 from swarmscope.edge.stack.supervisor import Death, Stack
+from swarmscope.edge.stop_token import VARIABLE
 from swarmscope.errors import ExitCode
 from swarmscope.settings import Settings
 
@@ -68,7 +69,7 @@ def run_load(
                 with Stack(chosen, plan.folder.logs, lambda: interrupts.asked) as stack:
                     ready = time.monotonic()
                     command = command_of(request, run, settings, headless=True)
-                    locust = locust_program(command, {STOP_TOKEN: plan.stop_token, "PYTHONUNBUFFERED": "1"})
+                    locust = locust_program(command, {VARIABLE: plan.stop_token, "PYTHONUNBUFFERED": "1"})
                     process = Process(locust, plan.folder.logs / "locust.log")
                     ending = load.through(process, stack)
             except Interrupted:
