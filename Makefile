@@ -23,6 +23,10 @@ BIN := .venv/bin
 CLI := $(BIN)/python -m swarmscope.edge.cli
 READY := .venv/.ready
 LOCK := requirements.lock
+# The same versions without what only development needs: for the container image.
+RUNTIME_LOCK := requirements.runtime.lock
+COMPILE = $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-annotate \
+  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 RULES = $(wildcard prometheus/rules/*.yml alerts/*.generated.yml)
 
 .PHONY: help run up down status doctor test test-long check generate bench new clean lock programs test-programs
@@ -81,11 +85,10 @@ clean: ## Remove what runs leave behind, but no report: .swarmscope and caches.
 	@rm -rf .swarmscope .pytest_cache .mypy_cache .ruff_cache build *.egg-info
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-lock: $(READY) ## Choose the newest versions that pyproject.toml allows and write requirements.lock.
+lock: $(READY) ## Choose the newest versions that pyproject.toml allows and write both lock files.
 	@# Names, versions and hashes only: where packages come from is each machine's own business.
-	@$(BIN)/pip-compile --quiet --upgrade --generate-hashes --extra dev --strip-extras --allow-unsafe \
-	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
-	  --output-file $(LOCK) pyproject.toml
+	@$(COMPILE) --upgrade --extra dev --output-file $(LOCK) pyproject.toml
+	@$(COMPILE) --constraint $(LOCK) --output-file $(RUNTIME_LOCK) pyproject.toml
 
 programs:
 	@scripts/install-packages.sh prometheus=prometheus prometheus-alertmanager=prometheus-alertmanager

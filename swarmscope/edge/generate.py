@@ -22,6 +22,7 @@ from pathlib import Path
 
 from swarmscope.alerting.alertmanager_config import shipped_alertmanager_config
 from swarmscope.alerting.rule_files import alerting_files
+from swarmscope.dashboards.files import dashboard_files
 from swarmscope.document import MARK, exit_codes_page, metrics_page
 from swarmscope.edge.files import known_systems, load_system
 from swarmscope.errors import ConfigurationError, ExitCode, Problem, SwarmscopeError
@@ -38,6 +39,7 @@ GENERATORS: tuple[Generator, ...] = (
     lambda _systems: {"swarmscope/report/result.schema.generated.json": schema_text()},
     alerting_files,
     lambda _systems: {"alerts/alertmanager.yml": shipped_alertmanager_config()},
+    lambda _systems: dashboard_files(),
 )
 """Every generator there is; the order does not matter."""
 
