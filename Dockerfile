@@ -1,7 +1,6 @@
 # One image for everything of ours: Locust, the receiver, the reference services. Built in two steps, so that what
 # building needs stays out of it. No secret is ever an argument or a layer of it.
-ARG PYTHON=3.13
-FROM python:${PYTHON}-slim AS packages
+FROM python:3.13-slim AS packages
 WORKDIR /build
 COPY requirements.runtime.lock .
 RUN python -m venv /opt/swarmscope \
@@ -10,7 +9,7 @@ RUN python -m venv /opt/swarmscope \
  && find /opt/swarmscope -name '__pycache__' -prune -exec rm -rf {} + \
  && rm -rf /opt/swarmscope/lib/python*/site-packages/pip*
 
-FROM python:${PYTHON}-slim
+FROM python:3.13-slim
 # The folders of volumes exist and belong to the user before a volume covers them: a new volume takes that over.
 RUN groupadd --gid 10001 swarmscope \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin swarmscope \
