@@ -28,6 +28,8 @@ class FaultInjection:
 
     def __init__(self, board: FaultBoard) -> None:
         self.board = board
+        self.switched_from: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+        """Networks beside this machine that may switch faults."""
         self._changed = asyncio.Event()
         board.on_change = self._wake
         self.injected = Counter(
@@ -102,8 +104,15 @@ class FaultInjection:
         """GET, PUT and DELETE /faults."""
         return [Route(CONTROL, self._control, methods=["GET", "PUT", "DELETE"])]
 
+    def _may_switch(self, request: Request) -> bool:
+        try:
+            caller = ipaddress.ip_address(request.client.host if request.client is not None else "")
+        except ValueError:
+            return False
+        return caller.is_loopback or any(caller in network for network in self.switched_from)
+
     async def _control(self, request: Request) -> Response:
-        if not _is_loopback(request):
+        if not self._may_switch(request):
             return JSONResponse(
                 {"code": "forbidden", "detail": "Faults are switched from this machine only."}, 403
             )
@@ -140,13 +149,6 @@ class _HeldRequest:
     async def replay(self) -> Message:
         """What was read ahead, then the rest."""
         return self._messages.popleft() if self._messages else await self._receive()
-
-
-def _is_loopback(request: Request) -> bool:
-    try:
-        return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
-    except ValueError:
-        return False
 
 
 def faults_from_json(text: str) -> list[Fault]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import errno
+import ipaddress
 import os
 import random
 import socket
@@ -114,8 +115,22 @@ def add_service_options(parser: argparse.ArgumentParser, name: str, port: int = 
         "--faults", action="store_true", help="let PUT /faults, from this machine, break the service"
     )
     parser.add_argument(
+        "--faults-from",
+        metavar="NETWORKS",
+        default="",
+        type=_networks,
+        help="networks, with commas between, that may switch faults, too: those of a compose stack",
+    )
+    parser.add_argument(
         "--fault", metavar="JSON", default="", help="faults that are active from the first request (see docs)"
     )
+
+
+def _networks(written: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(each.strip()) for each in written.split(",") if each.strip())
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def add_database_option(parser: argparse.ArgumentParser, name: str, *, default: bool = True) -> None:
@@ -129,8 +144,13 @@ def add_database_option(parser: argparse.ArgumentParser, name: str, *, default: 
     )
 
 
-def command_faults(service: Service, text: str) -> None:
-    """Activate the faults of --fault, or leave with a message."""
+def command_faults(
+    service: Service,
+    text: str,
+    switched_from: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network] = (),
+) -> None:
+    """Activate the faults of --fault, or leave with a message; `switched_from` is what --faults-from says."""
+    service.faults.switched_from = tuple(switched_from)
     if not text:
         return
     try:

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "keys":
             return asyncio.run(_manage_keys(options))
         service = Service(NAME, TITLE, options.database)
-        command_faults(service, options.fault)
+        command_faults(service, options.fault, options.faults_from)
         api = TriggersAPI(service)
         app = api.application(faults_may_be_switched=options.faults)
         open_state = partial(api.open_state, local_key=options.local_key, empty=options.empty)
