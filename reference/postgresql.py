@@ -122,6 +122,8 @@ class PostgreSQL:
                 self._url,
                 autocommit=True,
                 connect_timeout=CONNECT_TIMEOUT_SECONDS,
+                # A server whose encoding is SQL_ASCII would have us read bytes where text was stored.
+                client_encoding="utf8",
                 prepare_threshold=PREPARE_AFTER,
             )
             try:
