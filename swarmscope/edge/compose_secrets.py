@@ -40,7 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def make_secrets(folder: Path, environ: Mapping[str, str]) -> None:
-    """Write every secret that is not there yet; raises ConfigurationError for settings that would leave a door open."""
+    """Write every secret that is not there yet; raises ConfigurationError for settings that would leave a door open.
+
+    An empty password file is none: compose mounts /dev/null where the user names no file.
+    """
     given = environ.get(PASSWORD_FILE, "").strip()
     password = _read(given) if given else ""
     problems = _open_doors(environ, given, password)
@@ -60,7 +63,7 @@ def make_secrets(folder: Path, environ: Mapping[str, str]) -> None:
 
 def _open_doors(environ: Mapping[str, str], given: str, password: str) -> list[Problem]:
     problems = []
-    if (given and len(password) < LEAST_CHARACTERS) or password.lower() in GUESSED_FIRST:
+    if password and (len(password) < LEAST_CHARACTERS or password.lower() in GUESSED_FIRST):
         message = f"expected a password of at least {LEAST_CHARACTERS} characters that nobody guesses first"
         problems.append(Problem(given, "", message, "leave the variable out, and one is made up"))
     bind = environ.get(BIND, "").strip() or "127.0.0.1"
