@@ -42,7 +42,7 @@ def test_a_password_that_is_guessed_first_is_refused(tmp_path, password):
 
 def test_nobody_looks_in_without_a_password_from_elsewhere(tmp_path):
     with pytest.raises(
-        ConfigurationError, match="GRAFANA_ANONYMOUS: must be false where SWARMSCOPE_BIND is 0.0.0.0"
+        ConfigurationError, match=r"GRAFANA_ANONYMOUS: must be false where SWARMSCOPE_BIND is 0\.0\.0\.0"
     ):
         make_secrets(tmp_path, {"SWARMSCOPE_BIND": "0.0.0.0"})
     make_secrets(tmp_path, {"SWARMSCOPE_BIND": "0.0.0.0", "GRAFANA_ANONYMOUS": "false"})
