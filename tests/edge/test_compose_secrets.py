@@ -44,8 +44,8 @@ def test_nobody_looks_in_without_a_password_from_elsewhere(tmp_path):
     with pytest.raises(
         ConfigurationError, match=r"GRAFANA_ANONYMOUS: must be false where SWARMSCOPE_BIND is 0\.0\.0\.0"
     ):
-        make_secrets(tmp_path, {"SWARMSCOPE_BIND": "0.0.0.0"})
-    make_secrets(tmp_path, {"SWARMSCOPE_BIND": "0.0.0.0", "GRAFANA_ANONYMOUS": "false"})
+        make_secrets(tmp_path, {"SWARMSCOPE_BIND": "0.0.0.0"})  # noqa: S104
+    make_secrets(tmp_path, {"SWARMSCOPE_BIND": "0.0.0.0", "GRAFANA_ANONYMOUS": "false"})  # noqa: S104
     make_secrets(tmp_path, {"SWARMSCOPE_BIND": "127.0.0.1"})
 
 
