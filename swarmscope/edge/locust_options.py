@@ -109,6 +109,12 @@ def add_options(parser: Any, choice: Choice, settings: Settings) -> None:
         help="Prometheus that scrapes this Locust: for server-side targets, plots and the reconciliation.",
     )
     group.add_argument(
+        "--dashboards-url",
+        default=settings.url(settings.grafana_port),
+        env_var="SWARMSCOPE_DASHBOARDS_URL",
+        help="Grafana that links of the web UI lead to.",
+    )
+    group.add_argument(
         "--reports-dir",
         default=settings.reports,
         env_var="SWARMSCOPE_REPORTS",

@@ -21,6 +21,7 @@ from exporters.report_interval import report_interval
 from exporters.run_life import RunLabels, RunLife
 from exporters.run_view import ExporterCounters
 from exporters.sources import LocalSource, WorkersSource
+from exporters.web_tab import add_tab
 from exporters.worker_side import WorkerSide
 from swarmscope.edge.finish import Finisher
 from swarmscope.edge.locust_options import Choice, planned_seconds
@@ -107,6 +108,8 @@ def _observe(environment: Any, runner: Any, web_ui: Any, choice: Choice, counter
     )
     server.start()
     observer.attach(environment)
+    if web_ui is not None:
+        add_tab(web_ui, observer.views, options.dashboards_url, counters)
     if headless and options.prometheus_url:
         # The first requests are exact in rates only when Prometheus has seen their series at zero.
         server.wait_for_first_scrape(FIRST_SCRAPE_SECONDS)
