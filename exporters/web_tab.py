@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from exporters.run_view import ExporterCounters, RunView
 from swarmscope.alerting.links import DASHBOARD
 from swarmscope.names import RunState
-from swarmscope.quantities import count, duration, measured
+from swarmscope.quantities import UNKNOWN, count, duration, measured
 from swarmscope.targets import Target
 from swarmscope.verdict import Judgement
 
@@ -32,14 +32,14 @@ COLUMNS = (
 )
 DASHBOARD_PATH = "/dashboard"
 _STATS_PATH = "/stats/requests"
-_SAID = {"PASS": "✓\u00a0met", "FAIL": "✗\u00a0MISSED", "NO DATA": "- no data"}
+_SAID = {"PASS": "✓\u00a0met", "FAIL": "✗\u00a0MISSED", "NO DATA": f"{UNKNOWN} no data"}
 _UNDER_WAY = (RunState.SPAWNING, RunState.RUNNING, RunState.STOPPING)
 
 
 def tab_rows(view: RunView) -> list[dict[str, str]]:
     """One row for the run as a whole, then one a target."""
     judgements = {judgement.target.id: judgement for judgement in view.judgements}
-    verdict = "-" if view.verdict is None else str(view.verdict)
+    verdict = UNKNOWN if view.verdict is None else str(view.verdict)
     so_far = " so far" if view.state in _UNDER_WAY else ""
     judged = f"{duration(view.steady_seconds)} judged" if view.steady_seconds else "nothing judged yet"
     run = {
@@ -55,7 +55,7 @@ def tab_rows(view: RunView) -> list[dict[str, str]]:
 
 def _row(target: Target, judgement: Judgement | None) -> dict[str, str]:
     if judgement is None:
-        status, actual, samples, reason = "-", "-", "", "not judged yet"
+        status, actual, samples, reason = UNKNOWN, UNKNOWN, "", "not judged yet"
     else:
         status = _SAID[str(judgement.status)]
         actual, samples = measured(target, judgement.value), count(judgement.samples)

@@ -6,6 +6,7 @@ from flask import Flask, jsonify
 
 from exporters.run_view import ExporterCounters
 from exporters.web_tab import COLUMNS, add_tab, dashboard_url, tab_rows
+from swarmscope.quantities import UNKNOWN
 
 
 @pytest.fixture
@@ -29,18 +30,18 @@ def test_a_row_for_the_run_and_one_for_each_target(run_view):
             "3 of 5 requests took at most 100ms; 95 % needed",
         ),
         ("✓\u00a0met", "all requests rps ≥ 1000", "1234/s", "1,234.5 per second; 1000 needed"),
-        ("- no data", "all requests error rate ≤ 0.1%", "-", "no request was sent"),
+        (f"{UNKNOWN} no data", "all requests error rate ≤ 0.1%", UNKNOWN, "no request was sent"),
     ]
 
 
 def test_before_anything_is_judged_nothing_is_said_to_be_met(run_view):
     rows = tab_rows(run_view(judgements=(), verdict=None, steady_seconds=0.0, problems=()))
     assert (rows[0]["status"], rows[0]["actual"], rows[0]["reason"]) == (
-        "-",
+        UNKNOWN,
         "nothing judged yet",
         "verdict so far",
     )
-    assert {(row["status"], row["reason"]) for row in rows[1:]} == {("-", "not judged yet")}
+    assert {(row["status"], row["reason"]) for row in rows[1:]} == {(UNKNOWN, "not judged yet")}
 
 
 def test_the_rows_travel_with_locusts_own_statistics(web_ui, run_view):
