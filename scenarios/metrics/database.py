@@ -27,7 +27,7 @@ from scenarios.metrics.dataset.content import Content
 from scenarios.metrics.dataset.loader import load
 from scenarios.metrics.dataset.schema import READY, SCHEMA, VERSION
 from scenarios.metrics.dataset.state import LoadState, NotReady, read_ready, read_state, where
-from swarmscope.errors import SwarmscopeError
+from swarmscope.errors import ExitCode, SwarmscopeError
 
 logger = logging.getLogger(__name__)
 # A user that is killed inside a transaction cannot roll it back; its connection is closed, which does.
@@ -86,15 +86,20 @@ class LoadDatabase:
     def open(self, environment: Any) -> None:
         """See once per process that the right data is there; stops the test with a message when it is not."""
         with self._lock:
-            if self._content is not None:
+            if self._pool is not None:
                 return
             try:
+                size = pool_size()
                 self._url = database_url(environment)
                 self._look(may_load=environment_name(environment) in ("", LOCAL))
-            except SwarmscopeError as error:
-                raise StopTest(str(error)) from None
-            except psycopg.Error as error:
-                raise StopTest(f"{where(self._url)}: {_words(error)}") from None
+            except (SwarmscopeError, psycopg.Error) as error:
+                # What plain Locust exits with; Swarmscope has a verdict of its own.
+                environment.process_exit_code = int(ExitCode.BAD_CONFIGURATION)
+                said = (
+                    f"{where(self._url)}: {_words(error)}" if isinstance(error, psycopg.Error) else str(error)
+                )
+                raise StopTest(said) from None
+            self._pool = ConnectionPool(lambda: _connect(self._url), size)
 
     def request(self, environment: Any, name: str, send: Callable[[Connection], None]) -> None:
         """One request of Locust: from before a connection is borrowed until it is given back.
@@ -150,7 +155,6 @@ class LoadDatabase:
             self._content = read_ready(connection, where(self._url))
             row = connection.execute("SELECT coalesce(max(id), 0) FROM metric_events").fetchone()
         self._since = row[0] if row else 0
-        self._pool = ConnectionPool(lambda: _connect(self._url), pool_size())
 
     def _prepare(self, state: LoadState | None) -> None:
         """Load what is missing; several workers that find that at once wait for the first."""
@@ -210,10 +214,10 @@ def database_url(environment: Any) -> str:
 
 
 def pool_size() -> int:
-    """Connections of a process' pool; raises StopTest when the setting is no such number."""
+    """Connections of a process' pool; raises NotReady when the setting is no such number."""
     text = os.environ.get(POOL_VARIABLE, "").strip() or str(POOL_SIZE)
     if not text.isdecimal() or not 1 <= int(text) <= 1000:
-        raise StopTest(f'{POOL_VARIABLE}: expected a number from 1 to 1000, got "{text}"')
+        raise NotReady(f'{POOL_VARIABLE}: expected a number from 1 to 1000, got "{text}"')
     return int(text)
 
 

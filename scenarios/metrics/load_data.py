@@ -51,7 +51,7 @@ def row_count(text: str) -> int:
 
 
 @contextmanager
-def _shown(console: Console) -> Iterator[Callable[[str, int, int], None]]:
+def _shown(console: Console, rows: int) -> Iterator[Callable[[str, int, int], None]]:
     """A progress bar on a terminal, else a line now and then."""
     if not console.is_terminal:
         yield _lines(console, time.monotonic)
@@ -64,10 +64,8 @@ def _shown(console: Console) -> Iterator[Callable[[str, int, int], None]]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console) as bar:
-        task = bar.add_task(_WORDS["tables"], total=None)
-        yield lambda step, copied, rows: bar.update(
-            task, description=_WORDS[step], completed=copied, total=rows
-        )
+        task = bar.add_task(_WORDS["tables"], total=rows)
+        yield lambda step, copied, _: bar.update(task, description=_WORDS[step], completed=copied)
 
 
 def _lines(console: Console, clock: Callable[[], float]) -> Callable[[str, int, int], None]:
@@ -100,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"which database? --database URL, or {DATABASE_VARIABLE}")
     started, console = time.monotonic(), Console(highlight=False, soft_wrap=True)
     try:
-        with _shown(console) as progress:
+        with _shown(console, options.rows) as progress:
             load(url, options.rows, options.seed, replace=options.replace, progress=progress)
         with psycopg.connect(url) as connection:
             row = connection.execute(
