@@ -235,3 +235,27 @@ def test_no_database_and_no_such_pool_are_messages(tmp_path):
         assert message.lower() in log.lower()
         assert "secret-word" not in log
         assert run.process.returncode == 20
+
+
+def test_what_cannot_be_verified_in_time_is_said_to_be_unverified():
+    program = (
+        "import json, logging, time, locust\n"
+        "from scenarios.metrics.database import ACKNOWLEDGED, DATABASE\n"
+        "logging.basicConfig()\n"
+        "writer = DATABASE.ledger.writer()\n"
+        "writer.acknowledge(writer.send(7))\n"
+        "DATABASE._url = 'postgresql://u:secret-word@127.0.0.1:1/x'\n"
+        "since = time.monotonic()\n"
+        "DATABASE.verify(0.6)\n"
+        "assert time.monotonic() - since < 5\n"
+        "print(json.dumps({result: ACKNOWLEDGED.value(result) for result in ('stored', 'missing', 'unverified')}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"stored": 0, "missing": 0, "unverified": 7}
+    assert "what was acknowledged could not be verified: " in done.stderr
+    assert "7 rows were acknowledged: 0 stored, 0 missing, 0 doubled, 7 unverified" in done.stderr
+    assert "secret-word" not in done.stderr
