@@ -79,10 +79,7 @@ def ask(url: str, query: str, *parameters: object) -> list[tuple[object, ...]]:
 def users(url: str) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     """Locust with all four kinds of user; what it says is in the files `stats` and `log` of the folder."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST")}
-    chosen = [
-        f"--config-users={json.dumps({'user_class_name': name, 'fixed_count': count})}"
-        for name, count in USERS.items()
-    ]
+    chosen = [json.dumps({"user_class_name": name, "fixed_count": count}) for name, count in USERS.items()]
     with (
         tempfile.TemporaryDirectory() as folder,
         (Path(folder) / "log").open("w") as log,
@@ -91,7 +88,8 @@ def users(url: str) -> Iterator[tuple[subprocess.Popen[str], Path]]:
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "locust", "-f", "scenarios/metrics/database_users.py"),
-                *("--headless", "--json", "-u", str(sum(USERS.values())), "-r", "100", *chosen),
+                *("--headless", "--json", "-u", str(sum(USERS.values())), "-r", "100"),
+                *("--config-users", *chosen),
             ],
             cwd=ROOT, env=environment | {"DATABASE_URL": url}, stdout=stats, stderr=log, text=True,
         )  # fmt: skip
