@@ -1,4 +1,5 @@
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,8 @@ def run(folder, *options):
             *("--headless", "-u", "4", "-r", "4", "-t", "2s", "--only-summary", *options),
         ],
         cwd=ROOT, timeout=90, check=True, capture_output=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "NOTES": str(folder)},
+        env={name: value for name, value in os.environ.items() if not name.startswith("LOCUST")}
+        | {"PYTHONPATH": str(ROOT), "NOTES": str(folder)},
     )  # fmt: skip
     return [[line.split() for line in file.read_text().splitlines()] for file in folder.iterdir()]
 
@@ -24,7 +26,11 @@ def test_alone_the_check_is_done_before_anybody_else_hears_of_the_end(tmp_path):
 
 
 def test_no_report_after_a_workers_users_have_ended_leaves_before_the_check_is_done(tmp_path):
-    processes = run(tmp_path, "--processes", "2")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    ports = ("--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port)
+    processes = run(tmp_path, "--processes", "2", *ports)
     workers = [notes for notes in processes if any(kind == "report" for kind, *_ in notes)]
     masters = [notes for notes in processes if notes not in workers]
     assert len(workers) == 2
