@@ -21,7 +21,7 @@ from reference.claims.openapi import document
 from reference.claims.store import ClaimStore, Page
 from reference.server_metrics import Counter, Gauge
 from reference.service import Service
-from reference.tokens import LOCAL_SECRET, TokenProblem, Tokens
+from reference.tokens import LOCAL_SECRET, MOST_CHARACTERS, TokenProblem, Tokens
 
 PREFIX = "/api/v1"
 MOST_DIGITS = 18
@@ -144,7 +144,7 @@ class ClaimsAPI:
         return JSONResponse({"access": self.sessions.access(user), "refresh": self.sessions.refresh(user)})
 
     async def _refresh(self, request: Request) -> Response:
-        (token,) = await read_fields(request, {"refresh": logins.MOST_BYTES})
+        (token,) = await read_fields(request, {"refresh": MOST_CHARACTERS})
         try:
             user = await self.sessions.user_of(token, Use.REFRESH)
         except TokenProblem as problem:

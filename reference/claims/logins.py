@@ -14,7 +14,7 @@ from reference.tokens import TokenProblem, Tokens
 MOST_BYTES = 16 * 1024
 """Of a request body."""
 LONGEST_FIELD = 1024
-"""Characters of a user name or password; a refresh token may be as long as the body."""
+"""Characters of a user name or password."""
 ACCESS_SECONDS, REFRESH_SECONDS = 300.0, 24 * 3600.0
 
 

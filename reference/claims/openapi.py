@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from reference.claims.listings import DEFAULT_PAGE_SIZE, LONGEST_TEXT, MOST_PAGE_SIZE
-from reference.claims.logins import LONGEST_FIELD, MOST_BYTES
+from reference.claims.logins import LONGEST_FIELD
 from reference.claims.sample_data import DRIFT_TYPES, OUTCOMES, SEVERITIES
+from reference.tokens import MOST_CHARACTERS
 
 Schema = dict[str, Any]
 
@@ -89,7 +90,7 @@ def document(notice: str) -> dict[str, Any]:
         "username": {"type": "string", "minLength": 1, "maxLength": LONGEST_FIELD},
         "password": {"type": "string", "minLength": 1, "maxLength": LONGEST_FIELD},
     }
-    refresh = {"refresh": {"type": "string", "minLength": 1, "maxLength": MOST_BYTES}}
+    refresh = {"refresh": {"type": "string", "minLength": 1, "maxLength": MOST_CHARACTERS}}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Claims API (reference)", "version": "1.0.0", "description": notice},
