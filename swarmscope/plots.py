@@ -78,7 +78,7 @@ def plot_queries(
 def signal_plots(measured: Sequence[MeasuredSignal]) -> tuple[Plot, ...]:
     """Plots of the service's side, from what was measured: each beside the users' response time."""
     known = {signal.id: signal for signal in measured if signal.points}
-    client = known.get("client-p95")
+    client = known.get("all-p95")
     plots = []
     for key, title, unit, ids in _SIGNAL_PLOTS:
         shown = [known[each] for each in ids if each in known]

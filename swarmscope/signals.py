@@ -56,13 +56,14 @@ class Signal:
 
 USERS = "users"
 RATE = "rate"
-CLIENT_P95 = "client-p95"
+CLIENT_P95 = "all-p95"
 DB_P99 = "db-operation-p99"
 DB_AVERAGE = "db-operation-average"
 DB_ERRORS = "db-errors"
 POOL_USE = "db-pool-use"
 PG_AVERAGE = "pg-statement-average"
 PG_ACTIVE = "pg-active-queries"
+PG_LONGEST = "pg-longest-query"
 PG_CONNECTIONS = "pg-connections"
 PG_CACHE_HIT = "pg-cache-hit"
 PG_INDEX_USE = "pg-index-use"
@@ -91,14 +92,16 @@ SERVER_SIGNALS: tuple[Signal, ...] = (
     Signal(
         DB_ERRORS,
         "Database operations that failed",
-        f"sum(rate(db_client_errors_total{{{_SERVICE}}}[$over]))",
+        # A service without a failed operation has no such counter yet.
+        f"sum(rate(db_client_errors_total{{{_SERVICE}}}[$over]))"
+        f" or 0 * sum(rate(db_client_operation_duration_seconds_count{{{_SERVICE}}}[$over]))",
         "per second",
         Area.DATABASE,
         0.0,
         points_to="the database is away, full, or out of connections",
     ),
     Signal(
-        "pg-longest-query",
+        PG_LONGEST,
         "Longest running query",
         f"max(pg_queries_longest_seconds{{{_POSTGRESQL}}})",
         "s",

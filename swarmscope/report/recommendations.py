@@ -21,6 +21,7 @@ from swarmscope.signals import (
     PG_CACHE_HIT,
     PG_CONNECTIONS,
     PG_INDEX_USE,
+    PG_LONGEST,
     POOL_USE,
     SERVICE_CPU,
     Area,
@@ -179,22 +180,9 @@ def _database(result: RunResult, found: Bottleneck) -> Iterator[str]:
             f"Database operations failed, {value_in_words(errors.signal, errors.worst)} at the worst: read the "
             "service's and the server's logs first (away, full, too many connections); speed comes after that."
         )
-    statements = result.signals.statements
-    if statements:
-        top = statements[0]
-        each = f", {duration(top.seconds / top.calls)} each" if top.calls else ""
-        yield (
-            f"Read the plan of the costliest statement, {duration(top.seconds)} in {plain(top.calls)} calls{each}: "
-            f"EXPLAIN (ANALYZE, BUFFERS) {top.text}"
-        )
-    else:
-        slow = _first(found, DB_P99, PG_AVERAGE)
-        if slow is not None:
-            yield (
-                f"{slow.signal.title} reached {value_in_words(slow.signal, slow.worst)}: log statements over the limit "
-                "(log_min_duration_statement), and read their plans with EXPLAIN (ANALYZE, BUFFERS)."
-            )
-    yield from _inside_or_outside(found)
+    outside = list(_outside_postgresql(found))
+    # Where PostgreSQL took no time, its statements have none to give back.
+    yield from outside or _slow_statements(result, found)
     index = found.course(PG_INDEX_USE)
     if index is not None and index.out:
         scans = result.signals.scans
@@ -218,8 +206,29 @@ def _database(result: RunResult, found: Bottleneck) -> Iterator[str]:
     yield from _fewer_reads(result)
 
 
-def _inside_or_outside(found: Bottleneck) -> Iterator[str]:
-    inside, whole = found.course(PG_AVERAGE), found.course(DB_AVERAGE)
+def _slow_statements(result: RunResult, found: Bottleneck) -> Iterator[str]:
+    statements = result.signals.statements
+    if statements:
+        top = statements[0]
+        each = f", {duration(top.seconds / top.calls)} each" if top.calls else ""
+        yield (
+            f"Read the plan of the costliest statement, {duration(top.seconds)} in {plain(top.calls)} calls{each}: "
+            f"EXPLAIN (ANALYZE, BUFFERS) {top.text}"
+        )
+    else:
+        slow = _first(found, DB_P99, PG_AVERAGE)
+        if slow is not None:
+            yield (
+                f"{slow.signal.title} reached {value_in_words(slow.signal, slow.worst)}: log statements over the limit "
+                "(log_min_duration_statement), and read their plans with EXPLAIN (ANALYZE, BUFFERS)."
+            )
+
+
+def _outside_postgresql(found: Bottleneck) -> Iterator[str]:
+    inside, whole, longest = (found.course(each) for each in (PG_AVERAGE, DB_AVERAGE, PG_LONGEST))
+    # A statement is counted when it has ended: one that runs on and on is in no average.
+    if longest is not None and longest.out:
+        return
     if inside is None or whole is None or not whole.worst:
         return
     if inside.worst < _MOST_OF * whole.worst:
@@ -265,7 +274,7 @@ def _pool(result: RunResult, found: Bottleneck) -> Iterator[str]:
             f"{value_in_words(connections.signal, connections.worst)} of PostgreSQL's connections were taken: put a "
             "pooler (PgBouncer) before it rather than raising max_connections."
         )
-    yield from _inside_or_outside(found)
+    yield from _outside_postgresql(found)
 
 
 def _service_cpu(result: RunResult, found: Bottleneck) -> Iterator[str]:

@@ -67,7 +67,9 @@ def _time_split(result: RunResult) -> str:
     )
     if client is None or service is None or not client:
         return ""
-    outside = max(0.0, client - service)
+    # The service's average is of the requests that it finished in the window: nearly the users', not exactly.
+    service = min(service, client)
+    outside = client - service
     parts = [f"{duration(outside)} ({ratio(outside / client)}) outside the service"]
     inside = service
     if database is not None:

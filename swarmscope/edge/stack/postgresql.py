@@ -91,7 +91,7 @@ class Cluster:
     @property
     def url(self) -> str:
         """The address with the password in it: for environments of programs, never for command lines and logs."""
-        password = self.password_file.read_text(encoding="ascii").strip()
+        password = self.password_file.read_text(encoding="utf-8").strip()
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"postgresql://{ROLE}:{password}@{host}:{self.port}/{DATABASE}"
 
@@ -138,7 +138,7 @@ def create(cluster: Cluster) -> None:
     """Make what is missing of the cluster: once, in about a second. Raises ComponentFailed."""
     made_by = cluster.data / "PG_VERSION"
     if made_by.exists() and cluster.password_file.exists():
-        made = made_by.read_text(encoding="ascii").strip()
+        made = made_by.read_text(encoding="utf-8").strip()
         if made != str(cluster.version):
             raise ComponentFailed(
                 f"the database in {cluster.data} was made by PostgreSQL {made}, and this is {cluster.version}",
@@ -166,7 +166,7 @@ def create(cluster: Cluster) -> None:
         cluster, "postgres", f"ALTER ROLE {ROLE} PASSWORD '{password}'\nCREATE DATABASE {DATABASE}\n"
     )
     _single_user(cluster, DATABASE, "CREATE EXTENSION pg_stat_statements\n")
-    (cluster.data / "pg_hba.conf").write_text(_PG_HBA.format(role=ROLE), encoding="ascii")
+    (cluster.data / "pg_hba.conf").write_text(_PG_HBA.format(role=ROLE), encoding="utf-8")
     # Last, because it is the sign that all the rest is there.
     with os.fdopen(os.open(cluster.password_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(password + "\n")
