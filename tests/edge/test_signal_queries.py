@@ -32,7 +32,6 @@ from swarmscope.edge.stack.measuring import (
     write_queries,
 )
 from swarmscope.edge.stack.postgresql import cluster_of, create, program
-from swarmscope.edge.stack.prepare import _measuring
 from swarmscope.edge.stack.processes import Program
 from swarmscope.edge.stack.supervisor import Stack
 from swarmscope.names import Job
@@ -303,15 +302,3 @@ def test_an_exporter_that_listens_already_is_recognised_by_what_it_measures(meas
     assert not node_exporter_answers(Settings(node_exporter_port=free_port()))
     prometheus = int(measured.api.url.rpartition(":")[2])
     assert not node_exporter_answers(Settings(node_exporter_port=prometheus))
-
-
-def test_where_an_exporter_is_said_to_be_missing_its_costs_are_said() -> None:
-    port = free_port()
-    found = _measuring(Settings(node_exporter_port=port), "/nowhere", has_database=True)
-    assert found.components == {}
-    assert found.remarks == (
-        "The node exporter is not installed: what the machine measures of itself (CPU, memory, disk) will be NO DATA "
-        "(Debian, Ubuntu: sudo apt-get install --no-install-recommends prometheus-node-exporter)",
-        "The PostgreSQL exporter is not installed: what the database measures of itself (connections, queries, cache) "
-        "will be NO DATA (Debian, Ubuntu: sudo apt-get install --no-install-recommends prometheus-postgres-exporter)",
-    )

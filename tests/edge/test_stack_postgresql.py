@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -19,7 +21,10 @@ from typing import Any
 import psutil
 import psycopg
 import pytest
+from rich.console import Console
 
+from swarmscope.edge.environment import read_settings
+from swarmscope.edge.stack.background import down
 from swarmscope.edge.stack.components import POSTGRESQL, Component, FoundComponent, find, require
 from swarmscope.edge.stack.postgresql import Cluster, cluster_of, create, has_statements, loopback, program
 from swarmscope.edge.stack.processes import Program
@@ -328,3 +333,18 @@ def test_the_users_own_database_is_used_and_none_is_started(
         assert not (needing.state / "postgresql").exists()
         with psycopg.connect(cluster.url) as connection:
             assert connection.execute("SELECT count(*) FROM swarmscope_triggers.api_keys").fetchone() == (1,)
+
+
+def test_up_leaves_it_running_and_down_ends_it(needing: Any, mark: Marked) -> None:
+    assert needing.run(600, 0, command="up") == ExitCode.PASS, needing.said
+    assert re.search(r"  PostgreSQL +running\n", needing.said)
+    (locust,) = [line for line in mark() if "locust_stand_in" in line]
+    assert (
+        psycopg.connect(psutil.Process(int(locust.partition(":")[0])).environ()["DATABASE_URL"]).close()
+        is None
+    )
+    console = Console(file=io.StringIO(), width=200)
+    assert down(read_settings(needing.environ), console) == ExitCode.PASS
+    assert mark() == []
+    log = needing.log("postgresql")
+    assert "database system is shut down" in log

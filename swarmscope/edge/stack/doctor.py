@@ -52,10 +52,13 @@ def examine(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
     findings.append(Finding("setpriv", True, setpriv or without))
     optional = [component.title for component, _ in _OPTIONAL]
     wanted = ports(settings, reference=True, web_ui=True, components=optional)
+    required = ports(settings, reference=True, web_ui=True)
     taken = {each.setting: each for each in taken_ports(settings.bind, wanted)}
     for setting, (title, port) in wanted.items():
         words = str(taken[setting]) if setting in taken else f"free, for {title} ({setting})"
-        code = ExitCode.PORT_TAKEN if setting in taken else ExitCode.PASS
+        # Ports of what not every stack has keep no run of the others from starting.
+        is_needed = setting in required
+        code = ExitCode.PORT_TAKEN if setting in taken and is_needed else ExitCode.PASS
         findings.append(Finding(f"port {port}", setting not in taken, words, code))
     folder = StateFolder(Path(settings.state).absolute())
     try:

@@ -68,6 +68,7 @@ def prepare(
         settings,
         environ.get("PATH"),
         has_database=own_database or (given.startswith("postgres") and (needs_database or reference)),
+        is_here=(urlsplit(host).hostname or "") in _LOOPBACK,
     )
     components = {**components, **measuring.components}
     wanted = ports(settings, reference=reference, web_ui=web_ui, components=components)
@@ -101,10 +102,17 @@ class _Measuring:
     remarks: tuple[str, ...]
 
 
-def _measuring(settings: Settings, path: str | None, *, has_database: bool) -> _Measuring:
+def _measuring(settings: Settings, path: str | None, *, has_database: bool, is_here: bool) -> _Measuring:
     """The exporters that can be started, and what is not measured without the others."""
     components, remarks, borrows = {}, [], False
-    wanted = [(NODE_EXPORTER, "what the machine measures of itself (CPU, memory, disk)")]
+    wanted = []
+    if is_here:
+        wanted.append((NODE_EXPORTER, "what the machine measures of itself (CPU, memory, disk)"))
+    else:
+        # This machine's would be taken for the service's.
+        remarks.append(
+            "The service is not on this machine: its machine's CPU, memory and disk will be NO DATA."
+        )
     if has_database:
         wanted.append(
             (POSTGRES_EXPORTER, "what the database measures of itself (connections, queries, cache)")
