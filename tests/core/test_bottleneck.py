@@ -364,6 +364,16 @@ def test_without_a_missed_target_the_first_to_leave_its_range_is_what_gives_way_
     )
 
 
+def test_requests_that_pile_up_are_not_what_gives_way_next() -> None:
+    assert named(run_of({"service-active-requests": flat(300)})) == (Conclusion.HEALTHY, None, "")
+
+
+def test_what_ends_as_the_target_begins_to_be_missed_is_no_cause() -> None:
+    short = {"all-p95": steps((0, 0.02), (30, 0.4), (34, 0.02))}
+    assert named(run_of({**short, "node-disk": steps((0, 0.02), (20, 0.95), (33, 0.02))}))[1] is Area.DISK
+    assert named(run_of({**short, "node-disk": steps((0, 0.02), (20, 0.95), (32, 0.02))}))[1] is None
+
+
 def test_nothing_measured_is_said_and_not_guessed() -> None:
     for courses in ({}, SLOW_FROM_30):
         result = run_of(courses, absent=SERVER)

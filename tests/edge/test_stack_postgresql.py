@@ -130,6 +130,32 @@ def test_as_root_it_runs_as_postgres_and_as_anybody_else_as_themselves(
     assert runs_as == ("postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name)
 
 
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="the kernel is asked by setpriv")
+def test_a_runner_that_is_killed_takes_it_along(
+    component: FoundComponent, state: Path, free_ports: Ports, mark: Marked, eventually: Callable[..., bool]
+) -> None:
+    (port,) = free_ports(1)
+    code = f"""
+import os, pathlib, signal
+from swarmscope.edge.stack.components import POSTGRESQL, find
+from swarmscope.edge.stack.postgresql import cluster_of, create, program
+from swarmscope.edge.stack.supervisor import Stack
+from swarmscope.settings import Settings
+folder = pathlib.Path({str(state)!r})
+cluster = cluster_of(find(POSTGRESQL), Settings(postgresql_port={port}), folder)
+create(cluster)
+with Stack([program(cluster)], folder):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert (
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=False).returncode
+        == -signal.SIGKILL
+    )
+    assert eventually(lambda: mark() == [], seconds=10)
+    # It was told in time to write everything down.
+    assert "database system is shut down" in (state / "postgresql.log").read_text()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
 def test_who_is_not_root_needs_no_other_user(component: FoundComponent, free_ports: Ports) -> None:
     (port,) = free_ports(1)
