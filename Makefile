@@ -97,7 +97,10 @@ lock: $(READY) ## Choose the newest versions that pyproject.toml allows and writ
 	  --output-file $(LOCK) pyproject.toml
 
 programs:
-	@scripts/install-packages.sh prometheus=prometheus prometheus-alertmanager=prometheus-alertmanager
+	@scripts/install-packages.sh prometheus=prometheus prometheus-alertmanager=prometheus-alertmanager \
+	  $$(scripts/packages-for-system.sh "$$SYSTEM")
+	@scripts/install-packages.sh $$(scripts/packages-for-system.sh --optional "$$SYSTEM") || \
+	  echo "Going on without: the run says what is not measured." >&2
 
 # The tests run the reference services on a PostgreSQL of their own, too.
 test-programs: programs

@@ -42,6 +42,9 @@ class Backend(Protocol):
     def connections(self) -> dict[str, int]:
         """Connections by state (`idle`, `in_use`)."""
 
+    def most_connections(self) -> int:
+        """How many there can be: connections that are not open yet are opened when they are needed."""
+
 
 class Database:
     """A backend with its operations named and timed, and held up by slow_query faults."""
@@ -74,7 +77,13 @@ class Database:
             ("state",),
             lambda: {(state,): float(count) for state, count in self._backend.connections().items()},
         )
-        metrics.register(self.durations, self.errors, connections)
+        most = Gauge(
+            "db_client_connections_max",
+            "Database connections that the pool may open.",
+            (),
+            lambda: {(): float(self._backend.most_connections())},
+        )
+        metrics.register(self.durations, self.errors, connections, most)
 
     async def open(self, schema: Sequence[str]) -> None:
         """Connect, and run the statements that create what is missing."""

@@ -99,6 +99,10 @@ class PostgreSQL:
         """Connections that are open, by whether a request has borrowed them."""
         return {"idle": self._open - self._borrowed, "in_use": self._borrowed}
 
+    def most_connections(self) -> int:
+        """The size of the pool."""
+        return self._size
+
     async def _borrow(self) -> AsyncConnection:
         if self._free.empty():
             try:

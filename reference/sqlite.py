@@ -129,3 +129,7 @@ class SQLite:
     def connections(self) -> dict[str, int]:
         """Both stay open; a statement never outlasts a turn of the loop, so none is ever seen in use."""
         return {"idle": len(self._open), "in_use": 0}
+
+    def most_connections(self) -> int:
+        """One that writes and one that reads."""
+        return 2
