@@ -129,3 +129,11 @@ class SQLite:
     def connections(self) -> dict[str, int]:
         """Both stay open; a statement never outlasts a turn of the loop, so none is ever seen in use."""
         return {"idle": len(self._open), "in_use": 0}
+
+    def most_connections(self) -> int:
+        """The writer and the reader."""
+        return 2
+
+    def seconds_in_use(self) -> float:
+        """Nothing: a statement runs within a turn of the loop, and nobody ever waits for a connection."""
+        return 0.0
