@@ -99,8 +99,10 @@ class Reader:
 
     def cursor(self, request: Request, pattern: str) -> str:
         """Where the page before ended; "" for the first."""
-        given = request.query_params.get("cursor", "")
-        if given and not matches(pattern, given):
+        given = request.query_params.get("cursor")
+        if given is None:
+            return ""
+        if not matches(pattern, given):
             self.problems.append("cursor: expected the next_cursor of an earlier answer")
         return given
 
