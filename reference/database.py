@@ -6,7 +6,6 @@ committed when it returns; both may return rows.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from time import perf_counter
 from typing import Any, Protocol
@@ -37,6 +36,9 @@ class Backend(Protocol):
 
     async def write(self, statement: str, parameters: Parameters) -> list[Row]:
         """Change something; committed on return. Rows of a RETURNING clause."""
+
+    async def occupy(self, seconds: float) -> None:
+        """Do what a slow query does, and nothing else: take its time, and a connection where they are few."""
 
     async def close(self) -> None:
         """Finish what is under way and disconnect."""
@@ -118,7 +120,7 @@ class Database:
         started = perf_counter()
         try:
             if (delay := self._hold_up()) > 0:
-                await asyncio.sleep(delay)
+                await self._backend.occupy(delay)
             return await run(sql, parameters)
         except DatabaseError:
             self.errors.add(operation)

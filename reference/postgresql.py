@@ -92,6 +92,10 @@ class PostgreSQL:
     write = fetch
     """Each statement is its own transaction."""
 
+    async def occupy(self, seconds: float) -> None:
+        """A slow query: it holds one of the few connections, and the server shows it as active."""
+        await self.fetch("SELECT pg_sleep(?)", (seconds,))
+
     async def close(self) -> None:
         """Close the connections that are free; borrowed ones close when they are given back."""
         self._closing = True

@@ -119,6 +119,10 @@ class SQLite:
         else:
             commit.set_result(None)
 
+    async def occupy(self, seconds: float) -> None:
+        """Only time: a statement that really took it would hold the loop, and so every request."""
+        await asyncio.sleep(seconds)
+
     async def close(self) -> None:
         """Commit what is under way and close."""
         if self._commit is not None:
