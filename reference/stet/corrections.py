@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from reference.database import Database, Row
+from reference.database import Database, DatabaseError, Row
 from reference.stet.reading import Reader, matches, written
 from reference.triggers.events import EventIds
 
@@ -213,11 +213,14 @@ class CorrectionStore:
             row = (correction_id, new.subject_type, new.subject_id, new.field_key, new.value, new.class_name)
             return Outcome.STORED, _as_json((*row, readers, new.actor_type, new.actor_id, created_at))
         # What held the insert back is committed by now, on both kinds of database.
-        ((known, *columns),) = await self._database.fetch(
+        found = await self._database.fetch(
             "find_correction",
             f"SELECT fingerprint, {_COLUMNS} FROM corrections c WHERE tenant = ? AND idempotency_key = ?",  # noqa: S608
             tenant, new.idempotency_key,
         )  # fmt: skip
+        if not found:
+            raise DatabaseError("a correction was there and is gone: somebody has emptied the tables")
+        known, *columns = found[0]
         return (Outcome.REPLAYED, _as_json(columns)) if known == fingerprint else (Outcome.CONFLICT, "")
 
     async def facts(self, asked: Question, limit: int, after: str) -> str:
