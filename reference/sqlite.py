@@ -119,6 +119,10 @@ class SQLite:
         else:
             commit.set_result(None)
 
+    async def occupy(self, seconds: float) -> None:
+        """Only time: a statement that really took it would hold the loop, and so every request."""
+        await asyncio.sleep(seconds)
+
     async def close(self) -> None:
         """Commit what is under way and close."""
         if self._commit is not None:
@@ -131,5 +135,9 @@ class SQLite:
         return {"idle": len(self._open), "in_use": 0}
 
     def most_connections(self) -> int:
-        """One that writes and one that reads."""
+        """The writer and the reader."""
         return 2
+
+    def seconds_in_use(self) -> float:
+        """Nothing: a statement runs within a turn of the loop, and nobody ever waits for a connection."""
+        return 0.0

@@ -108,6 +108,10 @@ def _parser() -> argparse.ArgumentParser:
         "quick", _quick, "time one request for seconds, without set-up, and print its percentiles"
     )
     add_quick_options(quick)
+    queries = command("queries", _queries, "show what the PostgreSQL of DATABASE_URL is doing")
+    queries.add_argument(
+        "--watch", type=_seconds, metavar="SECONDS", help="show it again and again, until Ctrl-C"
+    )
     command("exit-codes", _exit_codes, "print every exit code and its meaning")
     command("doctor", _doctor, "say what this machine has of what the stack needs")
     # Not for people, and so not in the help: the process behind `up`.
@@ -146,6 +150,13 @@ def _number(text: str) -> int | None:
         return int(text) if text else None
     except ValueError:
         raise argparse.ArgumentTypeError(f'expected a whole number, got "{text}"') from None
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        raise argparse.ArgumentTypeError(f'expected a number of seconds, got "{text}"') from None
 
 
 def _request(options: argparse.Namespace, for_locust: Sequence[str], root: Path) -> LoadRequest:
@@ -295,6 +306,14 @@ def _quick(
     options: argparse.Namespace, _for_locust: Sequence[str], _root: Path, _environ: Mapping[str, str]
 ) -> int:
     return run_quick(options)
+
+
+def _queries(
+    options: argparse.Namespace, _for_locust: Sequence[str], _root: Path, environ: Mapping[str, str]
+) -> int:
+    from swarmscope.edge.database_views import show_queries  # noqa: PLC0415
+
+    return show_queries(environ.get("DATABASE_URL", ""), _console(), options.watch)
 
 
 def _exit_codes(*_: object) -> int:
