@@ -6,7 +6,6 @@ committed when it returns; both may return rows.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
 from typing import Any, Protocol
@@ -30,10 +29,10 @@ class Backend(Protocol):
     async def open(self, schema: Sequence[str]) -> None:
         """Connect, and run the statements that create what is missing."""
 
-    async def fetch(self, statement: str, parameters: Parameters) -> list[Row]:
-        """Rows of a query, committed ones only."""
+    async def fetch(self, statement: str, parameters: Parameters, hold_up: float = 0.0) -> list[Row]:
+        """Rows of a query, committed ones only; takes `hold_up` seconds longer, its connection in use."""
 
-    async def write(self, statement: str, parameters: Parameters) -> list[Row]:
+    async def write(self, statement: str, parameters: Parameters, hold_up: float = 0.0) -> list[Row]:
         """Change something; committed on return. Rows of a RETURNING clause."""
 
     async def close(self) -> None:
@@ -41,6 +40,10 @@ class Backend(Protocol):
 
     def connections(self) -> dict[str, int]:
         """Connections by state (`idle`, `in_use`)."""
+
+    @property
+    def most_connections(self) -> int:
+        """How many connections there can be."""
 
 
 class Database:
@@ -74,7 +77,13 @@ class Database:
             ("state",),
             lambda: {(state,): float(count) for state, count in self._backend.connections().items()},
         )
-        metrics.register(self.durations, self.errors, connections)
+        most = Gauge(
+            "db_client_connection_max",
+            "Database connections that there can be.",
+            (),
+            lambda: {(): float(self._backend.most_connections)},
+        )
+        metrics.register(self.durations, self.errors, connections, most)
 
     async def open(self, schema: Sequence[str]) -> None:
         """Connect, and run the statements that create what is missing."""
@@ -95,15 +104,13 @@ class Database:
     async def _timed(
         self,
         operation: str,
-        run: Callable[[str, Parameters], Awaitable[list[Row]]],
+        run: Callable[[str, Parameters, float], Awaitable[list[Row]]],
         sql: str,
         parameters: Parameters,
     ) -> list[Row]:
         started = perf_counter()
         try:
-            if (delay := self._hold_up()) > 0:
-                await asyncio.sleep(delay)
-            return await run(sql, parameters)
+            return await run(sql, parameters, self._hold_up())
         except DatabaseError:
             self.errors.add(operation)
             raise

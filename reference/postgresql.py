@@ -75,10 +75,13 @@ class PostgreSQL:
         finally:
             await self._give_back(connection)
 
-    async def fetch(self, statement: str, parameters: Parameters) -> list[Row]:
+    async def fetch(self, statement: str, parameters: Parameters, hold_up: float = 0.0) -> list[Row]:
         """Rows of a query."""
         connection = await self._borrow()
         try:
+            if hold_up > 0:
+                # With the connection in use, as a slow query would have it.
+                await asyncio.sleep(hold_up)
             cursor = await connection.execute(psycopg_sql(statement).encode(), parameters)
             return await cursor.fetchall() if cursor.description is not None else []
         except psycopg.Error as error:
@@ -98,6 +101,11 @@ class PostgreSQL:
     def connections(self) -> dict[str, int]:
         """Connections that are open, by whether a request has borrowed them."""
         return {"idle": self._open - self._borrowed, "in_use": self._borrowed}
+
+    @property
+    def most_connections(self) -> int:
+        """The size of the pool."""
+        return self._size
 
     async def _borrow(self) -> AsyncConnection:
         if self._free.empty():

@@ -77,15 +77,19 @@ class SQLite:
                 f"{self._path} holds the data of another program; choose another file with --database"
             )
 
-    async def fetch(self, statement: str, parameters: Parameters) -> list[Row]:
+    async def fetch(self, statement: str, parameters: Parameters, hold_up: float = 0.0) -> list[Row]:
         """Rows of a query, committed ones only."""
+        if hold_up > 0:
+            await asyncio.sleep(hold_up)
         try:
             return self._reader.execute(statement, parameters).fetchall()
         except sqlite3.Error as error:
             raise DatabaseError(str(error)) from error
 
-    async def write(self, statement: str, parameters: Parameters) -> list[Row]:
+    async def write(self, statement: str, parameters: Parameters, hold_up: float = 0.0) -> list[Row]:
         """Run the statement now, and return once the transaction that it shares is committed."""
+        if hold_up > 0:
+            await asyncio.sleep(hold_up)
         try:
             commit = self._begin()
             # A statement that fails is undone alone; its neighbours in the transaction stand.
@@ -129,3 +133,8 @@ class SQLite:
     def connections(self) -> dict[str, int]:
         """Both stay open; a statement never outlasts a turn of the loop, so none is ever seen in use."""
         return {"idle": len(self._open), "in_use": 0}
+
+    @property
+    def most_connections(self) -> int:
+        """The writer and the reader."""
+        return 2
