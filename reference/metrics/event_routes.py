@@ -113,11 +113,8 @@ class EventRoutes:
         begin = whole_parameter(request, "from", (EARLIEST_MS, LATEST_MS), None, problems)
         end = whole_parameter(request, "to", (EARLIEST_MS, LATEST_MS), None, problems)
         span = max(1, end - begin)
-        interval = whole_parameter(request, "interval", (1, LATEST_MS), span, problems)
-        if not problems and end <= begin:
-            problems.append("to: expected a time after from")
-        if not problems and span > MOST_POINTS * interval:
-            problems.append(f"interval: expected at least {-(-span // MOST_POINTS)} for this range")
+        least = -(-span // MOST_POINTS)
+        interval = max(least, whole_parameter(request, "interval", (1, LATEST_MS), span, problems))
         if problems:
             raise invalid(problems)
         tenant = await self._api.tenant_to_read(request, who)
@@ -129,11 +126,8 @@ class EventRoutes:
     async def _receipts(self, request: Request, who: Principal) -> Response:
         source, problems = request.path_params["source"], list[str]()
         first = whole_parameter(request, "first", (0, LARGEST_SEQUENCE), 0, problems)
-        last = whole_parameter(
-            request, "last", (0, LARGEST_SEQUENCE), min(first + MOST_RECEIPTS - 1, LARGEST_SEQUENCE), problems
-        )
-        if not problems and not first <= last < first + MOST_RECEIPTS:
-            problems.append(f"last: expected from {first} to {first + MOST_RECEIPTS - 1}")
+        furthest = min(first + MOST_RECEIPTS - 1, LARGEST_SEQUENCE)
+        last = min(furthest, whole_parameter(request, "last", (0, LARGEST_SEQUENCE), furthest, problems))
         if problems:
             raise invalid(problems)
         if not SOURCE.fullmatch(source):

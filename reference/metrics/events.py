@@ -183,6 +183,8 @@ class EventStore:
         return {
             "tenant_id": tenant_id,
             "source": source,
+            "first": first,
+            "last": last,
             "stored": ranges(row[0] for row in rows),
             "doubled": ranges(row[0] for row in rows if row[1] > 1),
         }

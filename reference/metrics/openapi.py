@@ -62,7 +62,11 @@ def _metrics() -> dict[str, Any]:
     session = _operation(
         "Report a stretch of use.", {"200": "Acknowledgement"}, f"403 {_BODY}", "UsageSession"
     )
-    query = _operation("A metric over time.", {"200": "QueryResult"}, "422")
+    query = _operation(
+        "A metric over time; a thousand points at most: a smaller interval is widened.",
+        {"200": "QueryResult"},
+        "422",
+    )
     moment = {"type": "integer", "minimum": EARLIEST_MS, "maximum": LATEST_MS}
     query["parameters"] = [
         _parameter("name", {"type": "string", "pattern": f"^{NAME.pattern}$"}, required=True),
@@ -72,7 +76,7 @@ def _metrics() -> dict[str, Any]:
         _parameter("interval", {"type": "integer", "minimum": 1, "maximum": LATEST_MS}),
     ]
     receipts = _operation(
-        f"Which numbers of a source are stored; at most {MOST_RECEIPTS} at once.",
+        f"Which numbers of a source are stored, of {MOST_RECEIPTS} at most: from first to the last that is answered.",
         {"200": "Receipts"},
         "404 422",
     )

@@ -53,7 +53,7 @@ def _ref(name: str) -> Schema:
 
 
 _MOMENT = _whole(EARLIEST_MS, LATEST_MS)
-_POINTS = _list({"type": "array", "prefixItems": [_WHOLE, _NUMBER], "minItems": 2, "maxItems": 2})
+_POINTS = _list({"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2})
 _RANGES = _list({"type": "array", "items": _WHOLE, "minItems": 2, "maxItems": 2})
 _DASHBOARD: Schema = {
     "id": _TEXT, "tenant_id": _TEXT, "title": _TEXT,
@@ -93,7 +93,12 @@ SCHEMAS: Schema = {
         {"started_at": _MOMENT, "events": _whole(0, 10**9), "region": _matching(LABEL)},
     ),
     "QueryResult": _object({"tenant_id": _TEXT, "name": _TEXT, "aggregate": _AGGREGATE, "points": _POINTS}),
-    "Receipts": _object({"tenant_id": _TEXT, "source": _TEXT, "stored": _RANGES, "doubled": _RANGES}),
+    "Receipts": _object(
+        {
+            "tenant_id": _TEXT, "source": _TEXT, "first": _WHOLE, "last": _WHOLE, "stored": _RANGES,
+            "doubled": _RANGES,
+        }
+    ),
     "NewDashboard": _object(
         {
             "title": _plain(1, 100),

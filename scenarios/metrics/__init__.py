@@ -1,0 +1,1 @@
+"""Load scenario of the external metrics web service: users, targets, load profiles and environments."""
