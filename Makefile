@@ -10,6 +10,7 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 PYTEST_ARGS ?= -n 2
+PYTEST_LONG_ARGS ?=
 BENCHMARKS ?=
 
 SYSTEM ?= triggers
@@ -24,7 +25,7 @@ READY := .venv/.ready
 LOCK := requirements.lock
 RULES = $(wildcard prometheus/rules/*.yml alerts/*.generated.yml)
 
-.PHONY: help run up down status doctor test check generate bench new clean lock programs test-programs
+.PHONY: help run up down status doctor test test-long check generate bench new clean lock programs test-programs
 
 help: ## List what there is.
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +51,9 @@ doctor: $(READY) ## Say what this machine has: programs, versions, ports.
 
 test: $(READY) test-programs ## Run every test (PYTEST_ARGS='-n 2').
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-long: $(READY) test-programs ## Run the tests that take minutes: capacity, a million rows, every target broken once.
+	@$(BIN)/python -m pytest -m long -n 0 $(PYTEST_LONG_ARGS)
 
 check: $(READY) programs ## What CI checks: format, lint, types, generated files, rules, configuration.
 	$(BIN)/ruff format --check --quiet .

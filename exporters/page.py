@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from exporters.page_series import OWN, SERIES, OwnNumbers, PageRun, bounded_generators
+from exporters.page_series import (
+    OWN,
+    SERIES,
+    OwnNumbers,
+    PageRun,
+    bounded_generators,
+    scenario_series,
+)
 from exporters.page_templates import RunTexts, header
 from exporters.run_view import ExporterCounters, RunView
 from swarmscope import names
@@ -27,7 +34,8 @@ class Page:
     def render(
         self, runs: Sequence[RunView], counters: ExporterCounters, scrape_seconds: float, scrapes: int
     ) -> Iterator[str]:
-        """The page in pieces of about PIECE_CHARACTERS; every metric of `names.METRICS`, in its order.
+        """The page in pieces of about PIECE_CHARACTERS; every metric of `names.METRICS`, in its order, then the
+        scenario's own.
 
         `scrape_seconds` is what the previous scrape took, `scrapes` how many were answered before this one.
         What the page is about is looked up now, the numbers when a piece is asked for.
@@ -73,6 +81,10 @@ def _blocks(runs: Sequence[PageRun], own: OwnNumbers) -> Iterator[str]:
         else:
             for run in runs:
                 yield from SERIES[metric](run)
+    for metric in dict.fromkeys(metric for run in runs for metric in run.view.scenario_metrics):
+        yield header(metric)
+        for run in runs:
+            yield from scenario_series(metric, run)
 
 
 def _pieces(blocks: Iterable[str]) -> Iterator[str]:

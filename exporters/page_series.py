@@ -210,6 +210,14 @@ def _per_worker(
     return series
 
 
+def scenario_series(metric: Metric, run: PageRun) -> Iterator[str]:
+    """The series of one of the scenario's own metrics."""
+    for (name, *values), value in list(run.view.scenario_values.items()):
+        if name == metric.name:
+            labels = run.texts.with_labels(_beyond_run(metric), values) if values else run.texts.labels
+            yield line(metric, labels, value)
+
+
 def _beyond_run(metric: Metric) -> tuple[str, ...]:
     return metric.labels[len(names.RUN_LABELS) :]
 

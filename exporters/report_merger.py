@@ -7,14 +7,14 @@ it does not depend on the order of reports, and its cost is that of what a repor
 from __future__ import annotations
 
 import marshal
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from exporters.bounded import BoundedLabel, BoundedRequests
 from exporters.in_flight import MAX_CUT_OFF
-from exporters.run_view import Waiting
+from exporters.run_view import SeriesKey, Waiting
 from swarmscope.measurements import RequestCounts, RequestKey
 from swarmscope.run_result import PendingRequest
 
@@ -76,6 +76,7 @@ class _Incarnation:
     final: bool = False
     waiting: Sequence[Sequence[Any]] = ()
     cut_off: Sequence[Sequence[Any]] = ()
+    scenario: dict[SeriesKey, float] = field(default_factory=dict)
     lag: float = 0.0
 
 
@@ -176,6 +177,19 @@ class ReportMerger:
                 found[key] = Waiting(before.requests + requests, max(before.oldest_age, age))
         return found
 
+    def scenario(self, gauges: Collection[str], now: float) -> dict[SeriesKey, float]:
+        """The scenario's own series, added up; of `gauges`, only what workers that still report said last."""
+        found: dict[SeriesKey, float] = {}
+        for worker, incarnations in self._workers.items():
+            latest = self._latest(worker)
+            for incarnation in incarnations.values():
+                speaks = incarnation is latest and now - incarnation.received <= SILENT_SECONDS
+                for key, value in incarnation.scenario.items():
+                    # A series stays where it was once seen: what nobody speaks of is 0 of it.
+                    counted = value if speaks or key[0] not in gauges else 0.0
+                    found[key] = found.get(key, 0.0) + counted
+        return found
+
     @property
     def pending(self) -> list[PendingRequest]:
         """Requests that were cut off at the end of the run, longest first; at most 100 of them."""
@@ -199,6 +213,7 @@ class ReportMerger:
         incarnation.final = data["final"]
         incarnation.waiting = data["waiting"]
         incarnation.cut_off = data["cut_off"]
+        incarnation.scenario = {tuple(key): value for *key, value in data["scenario"]}
         incarnation.lag = data["lag"]
 
     def _learn(self, tables: _Tables, data: Mapping[str, Any]) -> None:

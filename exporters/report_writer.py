@@ -14,6 +14,7 @@ from uuid import uuid4
 from exporters.event_loop_lag import EventLoopLag
 from exporters.in_flight import InFlight
 from exporters.recorder import Recorder
+from exporters.scenario_metrics import ScenarioMetrics
 from swarmscope.measurements import RequestCounts, RequestKey
 
 COMPLETE_EVERY = 10
@@ -44,9 +45,16 @@ class _Numbers:
 class ReportWriter:
     """Writes a worker's reports. Plain lists, texts and numbers, so that msgpack can carry them."""
 
-    def __init__(self, recorder: Recorder, in_flight: InFlight, lag: EventLoopLag | None = None) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        in_flight: InFlight,
+        lag: EventLoopLag | None = None,
+        scenario: ScenarioMetrics | None = None,
+    ) -> None:
         """Report what these count; a writer is one incarnation of its worker, however many runs it reports."""
         self._recorder = recorder
+        self._scenario = ScenarioMetrics() if scenario is None else scenario
         self._in_flight = in_flight
         self._lag = lag
         self._incarnation = uuid4().hex[:12]
@@ -87,6 +95,7 @@ class ReportWriter:
             "errors": self._errors.table(everything),
             "waiting": [[*key, *waiting] for key, waiting in self._in_flight.waiting().items()],
             "cut_off": [[*cut.key, cut.age_seconds] for cut in self._in_flight.cut_off] if complete else [],
+            "scenario": [[*key, value] for key, value in self._scenario.read().items()],
             "lag": self._lag.worst_and_reset() if self._lag is not None else 0.0,
         }
         self._sequence += 1

@@ -18,7 +18,8 @@ import gevent
 from exporters.ended_run import EndedRun
 from exporters.locust_counts import LocustCounts
 from exporters.phases import PhaseTracker, Transition, phases_of, steady_windows
-from exporters.run_view import GeneratorView, RunView
+from exporters.run_view import GeneratorView, RunView, SeriesKey
+from exporters.scenario_metrics import DECLARED
 from exporters.sources import CounterSource
 from exporters.validity import Validity
 from exporters.windows import LiveWindow, Segment, final_window, live_edges
@@ -85,6 +86,7 @@ class RunLife:
     _users: Mapping[str, int] = field(default_factory=dict, init=False)
     _last_tick: float | None = field(default=None, init=False)
     _frozen: Any = field(default=None, init=False)
+    _frozen_scenario: Mapping[SeriesKey, float] | None = field(default=None, init=False)
     _kept_edges: Any = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -213,13 +215,16 @@ class RunLife:
 
     def freeze(self) -> None:
         """Keep a copy of the final counters, since the source counts for the next run from now on."""
-        self._frozen = self.totals()
+        self._frozen, self._frozen_scenario = self.totals(), self._scenario()
 
     def totals(self) -> Any:
         """A copy of the run's counters, all generators together."""
         if self._frozen is not None:
             return self._frozen
         return {key: counts.copy() for key, counts in self.source.counts().items()}
+
+    def _scenario(self) -> Mapping[SeriesKey, float]:
+        return self.source.scenario() if self._frozen_scenario is None else self._frozen_scenario
 
     def steady_seconds(self) -> float:
         """Length of the judged window so far."""
@@ -254,6 +259,8 @@ class RunLife:
             users=self._users,
             users_wanted=self.runner.target_user_count if self.active else 0,
             waiting=self.source.waiting() if live and not done else {},
+            scenario_metrics=[each.metric for each in DECLARED.metrics],
+            scenario_values=self._scenario(),
             generators=self._generators,
             problems=tuple(self.validity.reasons()),
         )

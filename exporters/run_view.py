@@ -8,9 +8,12 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from swarmscope.measurements import RequestKey, Snapshot
-from swarmscope.names import Phase, RunState
+from swarmscope.names import Metric, Phase, RunState
 from swarmscope.targets import Target
 from swarmscope.verdict import Judgement, Verdict
+
+SeriesKey = tuple[str, ...]
+"""A scenario metric's full name, then its label values."""
 
 
 class Waiting(NamedTuple):
@@ -70,6 +73,9 @@ class RunView:
     """User class → running users."""
     users_wanted: int = 0
     waiting: Mapping[RequestKey, Waiting] = field(default_factory=dict)
+    scenario_metrics: Sequence[Metric] = ()
+    """What the scenario counts beside its requests."""
+    scenario_values: Mapping[SeriesKey, float] = field(default_factory=dict)
     generators: Sequence[GeneratorView] = ()
     problems: Sequence[str] = ()
     """Reasons, so far, to distrust the load."""

@@ -18,15 +18,14 @@ In plain Locust they just count.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
+from exporters.run_view import SeriesKey
 from swarmscope.names import METRICS, NAMESPACE, OTHER, RUN_LABELS, Metric
 
 MOST_SERIES = 200
 """Label values of one metric; more are folded into `other`."""
 
-SeriesKey = tuple[str, ...]
-"""The metric's full name, then its label values."""
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -139,12 +138,3 @@ def gauge(
 ) -> ScenarioMetric:
     """Declare a gauge; over workers its values are added up."""
     return DECLARED.declare("gauge", name, help_text, labels, values)
-
-
-def merged(parts: Iterable[Mapping[SeriesKey, float]]) -> dict[SeriesKey, float]:
-    """The sum of several processes' series."""
-    total: dict[SeriesKey, float] = {}
-    for part in parts:
-        for key, value in part.items():
-            total[key] = total.get(key, 0.0) + value
-    return total

@@ -14,7 +14,8 @@ import gevent
 from exporters.event_loop_lag import EventLoopLag
 from exporters.in_flight import InFlight
 from exporters.recorder import Recorder
-from exporters.run_view import ExporterCounters, GeneratorView, Waiting
+from exporters.run_view import ExporterCounters, GeneratorView, SeriesKey, Waiting
+from exporters.scenario_metrics import DECLARED
 from exporters.validity import Validity
 from exporters.windows import GeneratorSnapshots
 from exporters.worker_reports import ReportMerger
@@ -55,6 +56,9 @@ class CounterSource(Protocol):
     def pending(self) -> Sequence[PendingRequest]:
         """Requests that were cut off unanswered when the load stopped."""
 
+    def scenario(self) -> Mapping[SeriesKey, float]:
+        """The scenario's own counters and gauges of all generators together."""
+
     def generators(self) -> Sequence[GeneratorView]:
         """Every load generator of the run, lost ones included."""
 
@@ -82,6 +86,7 @@ class LocalSource:
         """Count from zero."""
         self._marks.clear()
         self._recorder.start_run()
+        DECLARED.start_run()
         self._in_flight.start_run()
 
     def stopping(self) -> None:
@@ -111,6 +116,10 @@ class LocalSource:
     def pending(self) -> Sequence[PendingRequest]:
         """Requests that were cut off unanswered."""
         return tuple(self._in_flight.cut_off)
+
+    def scenario(self) -> Mapping[SeriesKey, float]:
+        """What the scenario has counted in this process."""
+        return DECLARED.read()
 
     def generators(self) -> Sequence[GeneratorView]:
         """This process."""
@@ -199,6 +208,11 @@ class WorkersSource:
     def pending(self) -> Sequence[PendingRequest]:
         """Requests that were cut off unanswered."""
         return self._merger.pending
+
+    def scenario(self) -> Mapping[SeriesKey, float]:
+        """What the scenario has counted, all workers together; a series that none has reported yet is 0."""
+        gauges = {each.metric.name for each in DECLARED.metrics if not each.is_counter}
+        return {**DECLARED.read(), **self._merger.scenario(gauges, time.monotonic())}
 
     def generators(self) -> Sequence[GeneratorView]:
         """Every worker that is connected or took part."""

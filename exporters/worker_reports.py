@@ -17,6 +17,7 @@ requests, outcomes, errors   tables: [first number, value, value …]
 marks                        label → rows of all counters at the moment of that mark
 waiting                      requests in flight: [method, name, how many, oldest age]
 cut_off                      when final: requests cut off at the end: [method, name, age]
+scenario                     the scenario's own counters and gauges, all of them: [name, label values …, value]
 lag                          worst lateness of the worker's event loop since its last report
 """
 

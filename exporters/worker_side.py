@@ -13,6 +13,7 @@ from exporters.in_flight import InFlight
 from exporters.recorder import Recorder
 from exporters.report_interval import REPORT_SECONDS
 from exporters.run_view import ExporterCounters
+from exporters.scenario_metrics import DECLARED
 from exporters.sources import MARK_MESSAGE, STOP_MESSAGE
 from exporters.worker_reports import ReportWriter
 
@@ -28,7 +29,7 @@ class WorkerSide:
         self._recorder = recorder
         self._in_flight = in_flight
         self._counters = counters
-        self._writer = ReportWriter(recorder, in_flight, lag)
+        self._writer = ReportWriter(recorder, in_flight, lag, DECLARED)
 
     def attach(self, environment: Any, runner: Any) -> None:
         """Listen to Locust's events and the master's messages."""
@@ -45,6 +46,7 @@ class WorkerSide:
         run = getattr(options, "swarmscope_run", "")
         runners.WORKER_REPORT_INTERVAL = getattr(options, "swarmscope_report_interval", REPORT_SECONDS)
         self._recorder.start_run()
+        DECLARED.start_run()
         self._writer.start_run(run)
 
     def _on_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:

@@ -13,12 +13,23 @@ from swarmscope.measurements import RequestKey
 GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "scenarios.md").read_text()
 
 
+EXAMPLES = re.findall(r"```python\n(.*?)```", GUIDE, re.S)
+
+
 @pytest.fixture
 def ask():
-    (example,) = re.findall(r"```python\n(.*?)```", GUIDE, re.S)
+    (example,) = (each for each in EXAMPLES if "def ask" in each)
     names = {}
     exec(compile(example, "docs/scenarios.md", "exec"), names)  # noqa: S102  # our own guide
     return names["ask"]
+
+
+def test_the_guides_counter_and_gauge_are_declared_and_count():
+    (example,) = (each for each in EXAMPLES if "LEAKS" in each)
+    names = {}
+    exec(compile(example, "docs/scenarios.md", "exec"), names)  # noqa: S102  # our own guide
+    assert (names["LEAKS"].value(), names["OPEN"].value()) == (1, 1)
+    assert "locust_tenant_leaks_total" in GUIDE
 
 
 @pytest.fixture

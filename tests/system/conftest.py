@@ -48,6 +48,7 @@ targets:
   - {request: "*", error_rate: 1%, min_samples: 50}
   - {request: POST /events, rps: 35, min_samples: 20, profiles: [floor]}
   - {name: abort-on-errors, request: POST /events, error_rate: 2%, min_samples: 20, abort: true, profiles: [fragile]}
+  - {name: seen, query: 'sum(locust_probe_requests_total{run="$run"})', min: 100, at: end}
   - {request: GET /never, p95: 100ms, profiles: [absent]}
 profiles:
   floor: &small
@@ -55,7 +56,7 @@ profiles:
     spawn_rate: 24
     run_time: 20s
     warm_up: 2s
-    user_classes: {TriggersAPIUser: 11, HighThroughputUser: 1}
+    user_classes: {TriggersAPIUser: 10, CountedUser: 1, HighThroughputUser: 1}
   quick: *small
   fragile: *small
   absent: *small
@@ -69,7 +70,24 @@ ENVIRONMENTS = """
 environments:
   local: {host: "http://127.0.0.1:8000", credentials: {api_key: LOCUST_API_KEY}}
 """
-USERS = "from scenarios.triggers.users import HighThroughputUser, TriggersAPIUser\n"
+USERS = """
+from locust import events
+from exporters.scenario_metrics import counter, gauge
+from scenarios.triggers.users import HighThroughputUser, TriggersAPIUser
+
+SEEN = counter("probe_requests_total", "Requests that the scenario itself saw.")
+LIVING = gauge("probe_users", "Users that live.")
+
+@events.request.add_listener
+def _count(**_):
+    SEEN.add()
+
+class CountedUser(TriggersAPIUser):
+    def on_start(self):
+        LIVING.add(1)
+    def on_stop(self):
+        LIVING.add(-1)
+"""
 
 
 @pytest.fixture(scope="session", name="free_port")

@@ -84,6 +84,19 @@ def test_a_killed_worker_makes_the_run_invalid_and_no_counter_goes_back(stack, f
     assert float(stack.query(f'sum(resets(locust_users{{run="{run.id}"}}[10m]))')[0]["value"][1]) >= 1
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_what_a_scenario_counts_itself_is_exact_too(stack, finished, mode):
+    run, _ = finished[mode]
+    (seen,) = stack.query(f'sum(last_over_time(locust_probe_requests_total{{run="{run.id}"}}[10m]))')
+    rows = run.result()["reconciliation"]
+    assert int(float(seen["value"][1])) == sum(row["locust"] for row in rows)
+    living = f'last_over_time(locust_probe_users{{run="{run.id}"}}[10m])'
+    assert [row["value"][1] for row in stack.query(f"sum({living})")] == ["0"]
+    assert [row["value"][1] for row in stack.query(f"sum({living.replace('last', 'max')})")] == ["2"]
+    (judged,) = [each for each in run.result()["judgements"] if each["target"] == "seen"]
+    assert (judged["status"], judged["value"]) == ("PASS", float(seen["value"][1]))
+
+
 def test_the_histogram_counts_what_the_counters_count(stack, finished):
     run, _ = finished["alone"]
     counted = stack.query(f'sum(last_over_time(locust_requests_total{{run="{run.id}"}}[10m]))')
