@@ -30,7 +30,9 @@ LEAST_SECONDS = 5.0
 """For one user's verification, its turn included; longer where the profile's graceful_stop is."""
 PAGE = 100_000
 """Numbers asked for at once."""
-_TURNS = BoundedSemaphore(8)
+AGAIN_SECONDS = 0.3
+"""Between two questions when the first was not answered."""
+_TURNS = BoundedSemaphore(32)
 """More at once would only wait in the service for its connections."""
 
 
@@ -39,14 +41,27 @@ def verify(user: Any, source: str, ledger: Ledger) -> None:
     if not ledger.owed and not ledger.given_up:
         return
     outcome = ledger.nothing_known()
+    problems: list[str] = []
     try:
-        with gevent.Timeout(max(LEAST_SECONDS, user.environment.stop_timeout or 0.0)), _TURNS:
-            outcome = _ask(user, source, ledger)
-    except (Exception, gevent.Timeout) as error:
-        logger.warning("events of %s could not be verified: %s", source, type(error).__name__)
+        with gevent.Timeout(max(LEAST_SECONDS, user.environment.stop_timeout or 0.0)):
+            outcome = _ask_until_answered(user, source, ledger, problems)
+    except gevent.Timeout:
+        reason = problems[-1] if problems else "no answer in time"
+        logger.warning("events of %s could not be verified: %s", source, reason)
     finally:
         # In a `finally`, since Locust may kill this greenlet too: what was not verified must be seen.
         _count(outcome)
+
+
+def _ask_until_answered(user: Any, source: str, ledger: Ledger, problems: list[str]) -> Outcome:
+    while True:
+        try:
+            with _TURNS:
+                return _ask(user, source, ledger)
+        except Exception as error:
+            problems[:] = [type(error).__name__]
+            user.forget_token()  # It may be what is wrong: expired, or its session has ended.
+        gevent.sleep(AGAIN_SECONDS)
 
 
 def _ask(user: Any, source: str, ledger: Ledger) -> Outcome:

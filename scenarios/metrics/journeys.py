@@ -13,10 +13,10 @@ import gevent
 from locust import task
 
 from scenarios.metrics.auth_load import AuthTasks
-from scenarios.metrics.dashboards import BASE, ONE, DashboardTasks
+from scenarios.metrics.dashboards import BASE, ONE, VISITS_TITLE, DashboardTasks
 from scenarios.metrics.ingest import QueryTasks
 
-METHOD, NAME = "JOURNEY", "from login to logout"
+METHOD, NAME = "JOURNEY", "visit"
 EVENTS = 8
 """Sent in one visit."""
 LOOKS = 6
@@ -96,7 +96,7 @@ class Journey(AuthTasks, DashboardTasks, QueryTasks):
         self._metric = f"visit.{self.source.lower().replace('-', '.')}.{self.ledger.last}"
         widgets = [{"name": self._metric, "aggregate": aggregate} for aggregate in ("count", "sum")]
         self._values = [round(self.random.lognormvariate(3, 0.8), 2) for _ in range(EVENTS)]
-        wanted = {"title": "A visit", "widgets": widgets}
+        wanted = {"title": VISITS_TITLE, "widgets": widgets}
         made = self.call("POST", BASE, BASE, lambda document: document["id"], wanted)
         self._made = made or ""
         return bool(made)

@@ -117,7 +117,7 @@ class MetricsUser(ServiceUser):
     def log_out(self) -> bool:
         """POST /auth/logout; whether the service has ended the session."""
         ended = self.call("POST", "/api/v1/auth/logout", "/api/v1/auth/logout", lambda _: True)
-        self._token = self._refresh_token = ""
+        self.forget_token()
         return bool(ended)
 
     def quiet_token(self) -> str:
@@ -126,6 +126,10 @@ class MetricsUser(ServiceUser):
             credentials = {"email": self.account.email, "password": self.account.password}
             self._take_tokens(json.loads(unmeasured(self, "POST", LOGIN, credentials)))
         return self._token
+
+    def forget_token(self) -> None:
+        """Log in anew before the next request."""
+        self._token = self._refresh_token = ""
 
     def _take_tokens(self, document: Any) -> bool:
         check_tenant(document, self.account.tenant)
