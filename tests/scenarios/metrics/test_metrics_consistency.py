@@ -17,7 +17,9 @@ def run_until_enough(run_users, service, answered):
     return run
 
 
-@pytest.mark.parametrize("options", [(), ("--processes", "2")], ids=["alone", "processes"])
+@pytest.mark.parametrize(
+    "options", [(), pytest.param(("--processes", "2"), marks=pytest.mark.long)], ids=["alone", "processes"]
+)
 def test_what_was_acknowledged_is_there_exactly_once(run_until_enough, options):
     counted, output = run_until_enough(*options)
     assert counted["stored"] > ENOUGH, output
@@ -32,6 +34,7 @@ def test_events_that_were_acknowledged_and_lost_are_missing(run_until_enough, se
     assert (counted["doubled"], counted["unverified"]) == (0, 0), output
 
 
+@pytest.mark.long
 def test_events_that_are_there_twice_are_doubled(run_until_enough, set_faults):
     set_faults({"kind": "double", "probability": 0.3})
     counted, output = run_until_enough()
@@ -39,6 +42,7 @@ def test_events_that_are_there_twice_are_doubled(run_until_enough, set_faults):
     assert (counted["missing"], counted["unverified"]) == (0, 0), output
 
 
+@pytest.mark.long
 def test_what_cannot_be_asked_for_is_unverified(run_until_enough, set_faults):
     set_faults({"kind": "error", "status": 503, "routes": "GET /api/v1/metrics/receipts/*"})
     counted, output = run_until_enough()
@@ -46,6 +50,7 @@ def test_what_cannot_be_asked_for_is_unverified(run_until_enough, set_faults):
     assert (counted["stored"], counted["missing"], counted["doubled"]) == (0, 0, 0), output
 
 
+@pytest.mark.long
 def test_an_event_without_an_answer_is_owed_nothing(run_until_enough, set_faults):
     set_faults({"kind": "error", "status": 503, "probability": 0.5, "routes": "POST *"})
     counted, output = run_until_enough()

@@ -77,10 +77,9 @@ def test_a_run_names_every_request_fails_none_and_verifies_what_was_acknowledged
     conditions = [
         answered("POST", "/api/v1/auth/logout", 6),
         answered("POST", "/api/v1/auth/refresh", 1),
-        answered("GET", "/api/v1/admin/tenants", 1),
-        answered("GET", "/api/v1/admin/retention", 1),
-        answered("PUT", "/api/v1/admin/retention", 1),
         answered("DELETE", "/api/v1/dashboard/{dashboard_id}", 4),
+        answered("PUT", "/api/v1/admin/retention", 1),
+        *(answered("GET", f"/api/v1/admin/{path}", 1) for path in ("tenants", "users", "usage", "retention")),
     ]
     ran = run_users(
         service.url, "ApiUser", "JourneyUser", "AdminUser", "AuthUser",
@@ -96,6 +95,27 @@ def test_a_run_names_every_request_fails_none_and_verifies_what_was_acknowledged
     assert ran.stats["JOURNEY visit"]["min_response_time"] < 11 * 200
 
 
+REQUESTS = {
+    "GET /api/v1/auth/me": 1, "POST /api/v1/auth/refresh": 1, "POST /api/v1/metrics/events": 11,
+    "POST /api/v1/metrics/batch": 3, "POST /api/v1/metrics/sessions": 2, "GET /api/v1/metrics/query": 3,
+    "GET /api/v1/dashboard/{id}": 1, "GET /api/v1/dashboard/{id}/widgets": 3, "GET /api/v1/dashboard/summary": 1,
+}  # fmt: skip
+"""Requests of ApiUser that are one task each (listing dashboards is also a first step, a repeat follows a send)."""
+LIMIT_OF_A_RUN = 31.83
+"""Eight degrees of freedom, probability 0.0001: a real run draws anew each time."""
+
+
+@pytest.mark.long
+def test_the_requests_of_a_run_are_mixed_by_the_weights(run_users, service, answered):
+    ran = run_users(service.url, "ApiUser", users=80, until=answered("POST", "/api/v1/metrics/events", 450))
+    seen = {name: ran.stats[name]["num_requests"] for name in REQUESTS}
+    assert sum(seen.values()) > 900
+    assert chi_squared(seen, REQUESTS) < LIMIT_OF_A_RUN
+    wrong = REQUESTS | {"GET /api/v1/metrics/query": 6}
+    assert chi_squared(seen, wrong) > LIMIT_OF_A_RUN
+
+
+@pytest.mark.long
 def test_a_visit_that_is_not_right_in_every_step_has_failed_and_says_where(
     run_users, service, answered, set_faults
 ):
