@@ -14,7 +14,8 @@ from reference.backends import open_backend
 from reference.database import Database, DatabaseError
 from reference.metrics import accounts
 from reference.metrics.accounts import Accounts
-from reference.metrics.app import MetricsAPI, now_ms
+from reference.metrics.api import now_ms
+from reference.metrics.app import MetricsAPI
 from reference.metrics.population import LOCAL_PASSWORD, TENANTS
 from reference.metrics.web import EMAIL, LABEL
 from reference.service import Service, add_database_option, add_service_options, command_faults, serve

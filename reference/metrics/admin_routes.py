@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from reference.metrics.accounts import ROLES
+from reference.metrics.api import API
 from reference.metrics.auth_routes import LONGEST_PASSWORD
 from reference.metrics.web import EMAIL, Fields, Principal, Refused, read_object
-
-if TYPE_CHECKING:
-    from reference.metrics.app import MetricsAPI
 
 LONGEST_RETENTION_DAYS = 3650
 USAGE_SECONDS = 3600
@@ -23,7 +20,7 @@ USAGE_SECONDS = 3600
 class AdminRoutes:
     """Handlers of the group."""
 
-    def __init__(self, api: MetricsAPI) -> None:
+    def __init__(self, api: API) -> None:
         self._api = api
 
     def routes(self) -> list[Route]:

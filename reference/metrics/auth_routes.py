@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from reference.metrics.api import API
 from reference.metrics.web import EMAIL, Fields, Principal, read_object, unauthorised
-
-if TYPE_CHECKING:
-    from reference.metrics.app import MetricsAPI
 
 LONGEST_PASSWORD = 200
 
@@ -19,7 +15,7 @@ LONGEST_PASSWORD = 200
 class AuthRoutes:
     """Handlers of the group."""
 
-    def __init__(self, api: MetricsAPI) -> None:
+    def __init__(self, api: API) -> None:
         self._api = api
 
     def routes(self) -> list[Route]:

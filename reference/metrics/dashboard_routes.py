@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from reference.metrics.api import API
 from reference.metrics.dashboards import MOST_LISTED, Dashboard, parse_dashboard
 from reference.metrics.web import ID, Principal, Refused, invalid, not_found, read_object, whole_parameter
-
-if TYPE_CHECKING:
-    from reference.metrics.app import MetricsAPI
 
 MOST_DASHBOARDS = 1000
 SUMMARY_SECONDS = 60
@@ -25,7 +23,7 @@ INTERVALS = 30
 class DashboardRoutes:
     """Handlers of the group."""
 
-    def __init__(self, api: MetricsAPI) -> None:
+    def __init__(self, api: API) -> None:
         self._api = api
 
     def routes(self) -> list[Route]:

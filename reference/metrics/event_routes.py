@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -12,6 +11,7 @@ from starlette.routing import Route
 
 from reference.fault_injection import is_asked_for
 from reference.faults import Kind
+from reference.metrics.api import API
 from reference.metrics.events import (
     AGGREGATES,
     LARGEST_SEQUENCE,
@@ -34,16 +34,13 @@ from reference.metrics.web import (
     whole_parameter,
 )
 
-if TYPE_CHECKING:
-    from reference.metrics.app import MetricsAPI
-
 STORED, DUPLICATE = "stored", "duplicate"
 
 
 class EventRoutes:
     """Handlers of the group."""
 
-    def __init__(self, api: MetricsAPI) -> None:
+    def __init__(self, api: API) -> None:
         self._api = api
 
     def routes(self) -> list[Route]:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from typing import Any
 
 import gevent
 from gevent.lock import BoundedSemaphore
+from locust import events
 
 from exporters.scenario_metrics import counter
 from scenarios.metrics.ledger import Ledger, Outcome
@@ -26,8 +28,10 @@ CONSISTENCY = counter(
     ("result",),
     [("stored",), ("missing",), ("doubled",), ("unverified",)],
 )
-LEAST_SECONDS = 5.0
-"""For one user's verification, its turn included; longer where the profile's graceful_stop is."""
+STOP_SECONDS = 5.0
+"""From the stop of the run until every user has verified; longer where the profile's graceful_stop is."""
+LEAST_SECONDS = 2.0
+"""For a user that was late to stop. A master waits for its workers' last reports a little longer than this takes."""
 PAGE = 100_000
 """Numbers asked for at once."""
 AGAIN_SECONDS = 0.3
@@ -43,7 +47,7 @@ def verify(user: Any, source: str, ledger: Ledger) -> None:
     outcome = ledger.nothing_known()
     problems: list[str] = []
     try:
-        with gevent.Timeout(max(LEAST_SECONDS, user.environment.stop_timeout or 0.0)):
+        with gevent.Timeout(_seconds_left(user.environment.stop_timeout)):
             outcome = _ask_until_answered(user, source, ledger, problems)
     except gevent.Timeout:
         reason = problems[-1] if problems else "no answer in time"
@@ -51,6 +55,26 @@ def verify(user: Any, source: str, ledger: Ledger) -> None:
     finally:
         # In a `finally`, since Locust may kill this greenlet too: what was not verified must be seen.
         _count(outcome)
+
+
+_stopped_at: list[float] = []
+"""When the run that is ending was stopped; empty while it goes on."""
+
+
+@events.test_start.add_listener  # type: ignore[untyped-decorator, unused-ignore]
+def _on_test_start(**_: Any) -> None:
+    _stopped_at.clear()
+
+
+@events.test_stopping.add_listener  # type: ignore[untyped-decorator, unused-ignore]
+def _on_test_stopping(**_: Any) -> None:
+    _stopped_at.append(time.monotonic())
+
+
+def _seconds_left(graceful: float | None) -> float:
+    whole = max(STOP_SECONDS, graceful or 0.0)
+    since = time.monotonic() - _stopped_at[-1] if _stopped_at else 0.0
+    return max(LEAST_SECONDS, whole - since)
 
 
 def _ask_until_answered(user: Any, source: str, ledger: Ledger, problems: list[str]) -> Outcome:

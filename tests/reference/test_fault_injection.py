@@ -225,6 +225,6 @@ def test_a_fault_on_the_command_line_that_makes_no_sense_is_told_before_anything
     with pytest.raises(DidNotStart), contextlib.ExitStack() as stack:
         stack.enter_context(running("reference.triggers", *options))
     assert capfd.readouterr().err == (
-        "--fault: [0].kind: expected one of delay, error, hang, slow_query, got 'hung'\n"
+        "--fault: [0].kind: expected one of delay, error, hang, slow_query, cold_start, throttle, leak, lose, double, got 'hung'\n"
     )
     assert not (tmp_path / "x.sqlite3").exists()
