@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,14 @@ from exporters.scenario_metrics import DECLARED
 def say(**_):
     counts = [[*key, value] for key, value in DECLARED.read().items()]
     Path({folder!r}, f"{{os.getpid()}}.counts").write_text(json.dumps(counts))
+
+@events.init.add_listener
+def follow(runner, **_):
+    @events.report_to_master.add_listener
+    def first_report_after_the_stop(**_):
+        file = Path({folder!r}, f"{{os.getpid()}}.reported")
+        if runner.state == "stopped" and not file.exists():
+            file.write_text(json.dumps([[*key, value] for key, value in DECLARED.read().items()]))
 """
 
 
@@ -53,6 +62,8 @@ class Ran:
     """`METHOD name` → Locust's own statistics."""
     counted: dict[str, float] = field(default_factory=dict)
     """The scenario's own counters of all processes: `missing`, `tenant_leaks_total` …"""
+    reported: dict[str, float] = field(default_factory=dict)
+    """The same, as workers' first reports after the stop would carry them."""
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +138,13 @@ def run_users(tmp_path: Path) -> Callable[..., Ran]:
                 output, log = process.communicate(timeout=PATIENCE_SECONDS)
             finally:
                 process.kill()
-        return Ran(process.returncode, log, output + log, _stats(output), _counted(tmp_path))
+        return Ran(
+            process.returncode,
+            log,
+            output + log,
+            _stats(output),
+            *map(partial(_counted, tmp_path), ("counts", "reported")),
+        )
 
     return run
 
@@ -139,9 +156,9 @@ def _stats(output: str) -> dict[str, dict[str, Any]]:
     return {f"{entry['method']} {entry['name']}": entry for entry in entries}
 
 
-def _counted(folder: Path) -> dict[str, float]:
+def _counted(folder: Path, ending: str) -> dict[str, float]:
     total: dict[str, float] = {}
-    for path in folder.glob("*.counts"):
+    for path in folder.glob(f"*.{ending}"):
         for name, *labels, value in json.loads(path.read_text()):
             key = labels[0] if labels else name.removeprefix("locust_")
             total[key] = total.get(key, 0) + value
