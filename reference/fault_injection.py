@@ -21,6 +21,13 @@ from reference.server_metrics import Counter, Gauge, RouteNames, ServerMetrics
 
 MOST_BUFFERED = 1 << 20
 """Bytes of a body that a hung request reads ahead (to notice that the client left) before it leaves it unread."""
+_KINDS = "swarmscope.faults"
+"""Where a request's scope says which faults hit it."""
+
+
+def is_asked_for(kind: Kind, request: Request) -> bool:
+    """Whether a fault of this kind, one that the service itself carries out, hits this request."""
+    return kind in request.scope.get(_KINDS, ())
 
 
 class FaultInjection:
@@ -63,6 +70,7 @@ class FaultInjection:
                 await app(scope, receive, send)
                 return
             decision = board.decide(scope["method"], routes.find(scope["path"]))
+            scope[_KINDS] = decision.kinds
             for kind in decision.kinds:
                 self.injected.add(kind)
             if decision.hang is not None:

@@ -37,6 +37,16 @@ class Kind(StrEnum):
     start, and one that was idle for idle_seconds is gone."""
     THROTTLE = "throttle"
     """Lets `rate` requests per second through, evenly; the others wait in line."""
+    LEAK = "leak"
+    """Answers reads with another tenant's rows. Carried out by services that have tenants."""
+    LOSE = "lose"
+    """Acknowledges what was sent without storing it. Carried out by services that acknowledge events."""
+    DOUBLE = "double"
+    """Stores what was sent twice. Carried out by services that acknowledge events."""
+
+
+INSIDE = frozenset({Kind.LEAK, Kind.LOSE, Kind.DOUBLE})
+"""Kinds that a service itself carries out, told by `fault_injection.is_asked_for`: they are about what it answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +159,7 @@ class FaultBoard:
                 hang = hang or fault
             elif fault.kind is Kind.DELAY:
                 delay += fault.delay_seconds(self._chance)
-            else:
+            elif fault.kind not in INSIDE:
                 error = error or fault
         return Decision(hang, delay, error, tuple(kinds)) if kinds else NOTHING
 
