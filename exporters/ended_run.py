@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from swarmscope.climb import ClimbResult
 from swarmscope.measurements import RequestKey, Snapshot, Window
 from swarmscope.run_result import PendingRequest, RunInfo
 from swarmscope.targets import Profile, System
@@ -28,3 +29,5 @@ class EndedRun:
     """Ended by hand before its planned time."""
     aborted_by: str = ""
     """Why a target with `abort: true` stopped it; "" when none did."""
+    climb: ClimbResult | None = None
+    """What a climb found; None under any other profile."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from swarmscope.climb import ClimbResult
 from swarmscope.errors import ExitCode
 from swarmscope.measurements import RequestKey, Snapshot, Window
 from swarmscope.targets import Profile, System
@@ -118,4 +119,6 @@ class RunResult:
     reconciliation: Sequence[Reconciliation] = ()
     alerts: Sequence[FiredAlert] = ()
     plots: Sequence[Plot] = ()
+    climb: ClimbResult | None = None
+    """What a climb found; None under any other profile."""
     locust_statistics: Mapping[str, object] = field(default_factory=dict)

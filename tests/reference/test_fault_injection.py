@@ -76,6 +76,8 @@ def test_faults_are_listed_with_the_time_left_and_cleared(http, service):
         "delay_ms": 5,
         "jitter_ms": 0.0,
         "status": 500,
+        "rate": 100.0,
+        "idle_seconds": 300.0,
         "for_seconds": 60,
     }
     assert len(http.get(f"{service}/faults", timeout=10).json()) == 1
