@@ -19,6 +19,7 @@ from exporters.climbing import Climbing
 from exporters.ended_run import EndedRun
 from exporters.locust_counts import LocustCounts
 from exporters.phases import PhaseTracker, Transition, phases_of, steady_windows
+from exporters.run_course import RunCourse
 from exporters.run_view import GeneratorView, RunView, SeriesKey
 from exporters.scenario_metrics import DECLARED
 from exporters.sources import CounterSource
@@ -77,6 +78,7 @@ class RunLife:
     aborted_by: str = ""
     interrupted: bool = False
     climbing: Climbing | None = field(default=None, init=False)
+    course: RunCourse = field(init=False)
     validity: Validity = field(init=False)
     bounds: tuple[Decimal, ...] = field(init=False)
     """The recorded bucket bounds, seconds."""
@@ -97,6 +99,7 @@ class RunLife:
         self._exported_bounds = coarse_bounds(limits)
         self.validity = Validity(float(limits[0]) if limits else None)
         self._phases = PhaseTracker(float(self.profile.warm_up))
+        self.course = RunCourse(self.profile, self.system, self.source, self.bounds, _breathe)
         if self.profile.climb is not None:
             self.climbing = Climbing(self.profile, self.profile.climb, self.system, self.source, self.bounds)
 
@@ -128,6 +131,7 @@ class RunLife:
         spawned = runner.state == "running"
         phase = self.climbing.phase if self.climbing else stage_phase
         self._note(self._phases.observe(now, users=users, wanted=wanted, spawned=spawned, stage_phase=phase))
+        self.course.tick(now, users, wanted)
         elapsed = now - (self.started or now)
         self.source.watch(self.validity, elapsed)
         if self.climbing:
@@ -141,6 +145,7 @@ class RunLife:
 
     def judge_live(self) -> None:
         """Judge what was measured so far; takes a breath now and then so that the load goes on."""
+        self.course.look(time.time(), self._phases.phase, self._generators)
         if self.climbing:
             self.judgements = self.climbing.judgements
             return
@@ -154,7 +159,7 @@ class RunLife:
             base=base,
             waiting=self.source.waiting(),
             hung_after=float(self.system.alerting.hung_after),
-            breathe=lambda: gevent.sleep(BREATH_SECONDS),
+            breathe=_breathe,
         )
         targets = [t for t in self.system.targets_under(self.profile.name) if not t.kind.is_query]
         judgements = judge(targets, window)
@@ -223,6 +228,9 @@ class RunLife:
             interrupted=self.interrupted,
             aborted_by=self.aborted_by,
             climb=self.climbing.result() if self.climbing else None,
+            phases=self.course.phases(latest),
+            recoveries=self.course.recoveries(stopped),
+            drift=self.course.drift(),
         )
 
     def judge_final(self, ended: EndedRun) -> None:
@@ -281,6 +289,7 @@ class RunLife:
             scenario_values=self._scenario(),
             generators=self._generators,
             problems=tuple(self.validity.reasons()),
+            recoveries=self.course.known_recoveries,
         )
 
     def _state(self) -> RunState:
@@ -296,6 +305,7 @@ class RunLife:
         if transition is None:
             return
         self._transitions.append(transition)
+        self.course.note(transition)
         if transition.begins_steady:
             self.source.mark(self._label("begin"))
         elif transition.ends_steady:
@@ -325,6 +335,10 @@ class RunLife:
             self._kept_edges = (arrived, live_edges(segments, self.source.counts()))
         now, base = self._kept_edges[1]
         return (self.source.counts() if open_ended else now), base
+
+
+def _breathe() -> None:
+    gevent.sleep(BREATH_SECONDS)
 
 
 def _users_by_class(runner: Any) -> dict[str, int]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from swarmscope.measurements import RequestKey, Snapshot
 from swarmscope.names import Metric, Phase, RunState
+from swarmscope.recovery import Recovery
 from swarmscope.targets import Target
 from swarmscope.verdict import Judgement, Verdict
 
@@ -79,6 +80,8 @@ class RunView:
     generators: Sequence[GeneratorView] = ()
     problems: Sequence[str] = ()
     """Reasons, so far, to distrust the load."""
+    recoveries: Sequence[Recovery] = ()
+    """What followed the run's peaks; empty until it is over."""
 
 
 @dataclass(slots=True)

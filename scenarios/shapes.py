@@ -6,6 +6,7 @@ from itertools import accumulate
 from typing import ClassVar, Protocol
 
 from locust import LoadTestShape
+from locust.runners import STATE_INIT
 
 from swarmscope.targets import Climb, Profile, Stage
 
@@ -62,16 +63,13 @@ class ClimbShape(ProfileShape):
     abstract = True
     climb: ClassVar[Climb]
     leader: Leader | None = None
-    """The climb of the run that goes on. Locust asks for the first users before a run has begun: then None."""
-
-    def reset_time(self) -> None:
-        """A new run starts: the leader of the one before leads no more."""
-        super().reset_time()
-        self.leader = None
+    """The climb of the latest run."""
 
     def tick(self) -> tuple[int, float] | None:
         """(users, spawn rate per second) of the level; None when the climb is over."""
-        wanted = self.climb.start if self.leader is None else self.leader.wanted
+        # Locust asks for the first users before the run has begun: its leader is not there yet, or the last run's.
+        begins = self.leader is None or self.runner.state == STATE_INIT
+        wanted = self.climb.start if begins or self.leader is None else self.leader.wanted
         if wanted is None or self.time_is_up():
             return None
         return wanted, float(self.profile.spawn_rate)

@@ -9,8 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from swarmscope.climb import ClimbResult
+from swarmscope.course import PhaseSummary
+from swarmscope.drift import Drift
 from swarmscope.errors import ExitCode
 from swarmscope.measurements import RequestKey, Snapshot, Window
+from swarmscope.recovery import Recovery
 from swarmscope.targets import Profile, System
 from swarmscope.verdict import Judgement, Verdict
 
@@ -121,4 +124,10 @@ class RunResult:
     plots: Sequence[Plot] = ()
     climb: ClimbResult | None = None
     """What a climb found; None under any other profile."""
+    phases: Sequence[PhaseSummary] = ()
+    """Every phase with load; empty for a climb, whose levels say more."""
+    recoveries: Sequence[Recovery] = ()
+    """What followed each peak of the load."""
+    drift: Drift | None = None
+    """First against last part of a long steady phase."""
     locust_statistics: Mapping[str, object] = field(default_factory=dict)

@@ -73,6 +73,9 @@ class Finisher:
             alerts=alerts,
             plots=plots,
             climb=ended.climb,
+            phases=ended.phases,
+            recoveries=ended.recoveries,
+            drift=ended.drift,
         )
         exit_code = self._write(result)
         for judgement in judgements:

@@ -10,6 +10,7 @@ import re
 from datetime import UTC, datetime
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from swarmscope.report.course_sections import breaking_point, recovery_words
 from swarmscope.run_result import RunResult
 from swarmscope.verdict import Judgement, Status
 
@@ -32,6 +33,12 @@ def junit_report(result: RunResult) -> str:
     for name in ("run", "environment", "version", "host"):
         SubElement(properties, "property", name=name, value=_clean(getattr(info, name)))
     SubElement(properties, "property", name="verdict", value=result.verdict)
+    for recovery in result.recoveries:
+        SubElement(
+            properties, "property", name=_clean(f"recovery {recovery.phase}"), value=recovery_words(recovery)
+        )
+    for number, finding in enumerate(breaking_point(result), start=1):
+        SubElement(properties, "property", name=f"breaking point {number}", value=_clean(finding))
     for judgement in result.judgements:
         _target_case(result, suite, judgement)
     not_judged = {target.id: target for target in result.system.targets if target.id in result.not_judged}
