@@ -39,7 +39,7 @@ def metrics_page(metrics: Sequence[Metric] = METRICS) -> str:
                 (
                     ("`outcome`", _codes(Outcome)),
                     ("`state` of `locust_run_state`", _codes(RunState)),
-                    ("`phase`", f"{_codes(Phase)}, and the names that a profile gives to its stages"),
+                    ("`phase`", f"{_codes(Phase)}, the names that a profile gives to its stages, and `climb`, `confirm`, `relief`, `narrow` of a climb"),
                 ),
             ),
             "",
