@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from exporters.run_view import GeneratorView, Waiting
+from exporters.run_view import ClimbProgress, GeneratorView, Waiting
 from exporters.sources import CounterSource
 from exporters.validity import CPU_SECONDS, Validity
 from exporters.windows import Segment, counts_between
-from swarmscope.climb import Climber, ClimbResult, Edge, Level, LevelStatus, Part, level_status
+from swarmscope.climb import ClimbResult, Level, LevelStatus, Part, level_status
+from swarmscope.climber import Climber, Edge
 from swarmscope.histogram import quantile
 from swarmscope.measurements import RequestCounts, RequestKey, Window
 from swarmscope.quantities import duration, rate, ratio
@@ -95,6 +96,14 @@ class Climbing:
     def result(self) -> ClimbResult:
         """What was found so far."""
         return self.climber.result()
+
+    def progress(self) -> ClimbProgress:
+        """What was found so far, for the live table."""
+        result = self.result()
+        held, broke = result.held, result.lowest_broken
+        return ClimbProgress(
+            held.users if held else None, held.rate if held else None, broke.users if broke else None
+        )
 
     def window(self) -> tuple[Window, list[tuple[float, float]]]:
         """What the run is judged by, and when that was: the highest load that held, else the first that was judged."""

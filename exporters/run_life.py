@@ -290,6 +290,7 @@ class RunLife:
             generators=self._generators,
             problems=tuple(self.validity.reasons()),
             recoveries=self.course.known_recoveries,
+            climb=self.climbing.progress() if self.climbing else None,
         )
 
     def _state(self) -> RunState:

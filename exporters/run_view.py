@@ -41,6 +41,14 @@ class GeneratorView:
     """Seconds that its event loop was late, worst of the last report interval."""
 
 
+class ClimbProgress(NamedTuple):
+    """How far a climb has come; None where nothing is known yet."""
+
+    held_users: int | None
+    held_rate: float | None
+    broken_users: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class RunView:
     """One run at one moment. `counts` may be the live counters: read them, never keep or change them."""
@@ -82,6 +90,7 @@ class RunView:
     """Reasons, so far, to distrust the load."""
     recoveries: Sequence[Recovery] = ()
     """What followed the run's peaks; empty until it is over."""
+    climb: ClimbProgress | None = None
 
 
 @dataclass(slots=True)

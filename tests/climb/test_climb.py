@@ -5,16 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from swarmscope.climb import (
-    MOST_RELIEF_WINDOWS,
-    Climber,
-    Edge,
-    End,
-    Level,
-    LevelStatus,
-    Part,
-    level_status,
-)
+from swarmscope.climb import End, Level, LevelStatus, Part, level_status
+from swarmscope.climber import MOST_RELIEF_WINDOWS, Climber, Edge
 from swarmscope.targets import Climb, Kind, Priority, Target
 from swarmscope.verdict import Judgement, Status
 

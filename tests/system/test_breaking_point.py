@@ -96,9 +96,7 @@ def paced(stack):
         service = stack.service(name)
         if rate:
             service.fault({"kind": "throttle", "rate": rate})
-        return stack.locust(
-            name, "--system", "paced", "--profile", profile, "--host", service.url, *arguments
-        )
+        return stack.locust(name, "--profile", profile, "--host", service.url, *arguments, system="paced")
 
     return start
 
