@@ -18,9 +18,11 @@ from markupsafe import Markup
 
 from swarmscope.climb import LevelStatus
 from swarmscope.names import Phase
+from swarmscope.plots import signal_plots
 from swarmscope.quantities import span
 from swarmscope.report.blocks import Bullets, Table
 from swarmscope.report.sections import outcome, sections, title
+from swarmscope.report.server_side import TITLE as SERVER_SIDE
 from swarmscope.run_result import FiredAlert, Plot, RunResult
 
 BEFORE_PLOTS = (
@@ -31,6 +33,7 @@ BEFORE_PLOTS = (
     "Breaking point",
     "Recovery",
     "What to look at next",
+    SERVER_SIDE,
 )
 MOST_ALERTS = 20
 """Alerts marked in the plots; the table has more."""
@@ -72,7 +75,10 @@ def plot_data(result: RunResult) -> dict[str, Any]:
             if phase.name not in set(Phase)
         ],
         "levels": _levels(result),
-        "plots": [_plot(plot, started, result.info.stopped) for plot in result.plots],
+        "plots": [
+            _plot(plot, started, result.info.stopped)
+            for plot in (*result.plots, *signal_plots(result.signals.measured))
+        ],
         "alerts": [
             _alert(f"A{number}", alert, started)
             for number, alert in enumerate(result.alerts[:MOST_ALERTS], start=1)

@@ -10,7 +10,9 @@ import re
 from datetime import UTC, datetime
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from swarmscope.bottleneck import Conclusion, find_bottleneck
 from swarmscope.report.course_sections import breaking_point, recovery_words
+from swarmscope.report.recommendations import in_words
 from swarmscope.run_result import RunResult
 from swarmscope.verdict import Judgement, Status
 
@@ -39,6 +41,9 @@ def junit_report(result: RunResult) -> str:
         )
     for number, finding in enumerate(breaking_point(result), start=1):
         SubElement(properties, "property", name=f"breaking point {number}", value=_clean(finding))
+    found = find_bottleneck(result)
+    if found.conclusion is not Conclusion.NOT_MEASURED:
+        SubElement(properties, "property", name="bottleneck", value=_clean(in_words(result, found)))
     for judgement in result.judgements:
         _target_case(result, suite, judgement)
     not_judged = {target.id: target for target in result.system.targets if target.id in result.not_judged}

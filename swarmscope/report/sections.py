@@ -15,6 +15,8 @@ from swarmscope.report.request_tables import (
     reconciliation_blocks,
     request_blocks,
 )
+from swarmscope.report.server_side import TITLE as SERVER_SIDE
+from swarmscope.report.server_side import server_side_blocks
 from swarmscope.run_result import FiredAlert, RunResult
 from swarmscope.verdict import Judgement, Status
 
@@ -44,6 +46,7 @@ def sections(result: RunResult) -> list[Section]:
         Section("What to look at next", [Bullets(advice(result))]),
         Section("Phases", phase_blocks(result)),
         Section("Drift", drift_blocks(result)),
+        Section(SERVER_SIDE, server_side_blocks(result)),
         Section("Requests", request_blocks(result)),
         Section("Failures", failure_blocks(result)),
         Section("Requests never answered", pending_blocks(result)),

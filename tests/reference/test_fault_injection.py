@@ -176,7 +176,8 @@ def test_slow_queries_hold_up_what_asks_the_database(http, service):
             {
                 "code": "invalid",
                 "problems": [
-                    "[0].for: unknown; known are kind, routes, probability, delay_ms, jitter_ms, status, for_seconds"
+                    "[0].for: unknown; known are kind, routes, probability, delay_ms, jitter_ms, status, rate, "
+                    "idle_seconds, for_seconds"
                 ],
             },
         ),
@@ -227,6 +228,6 @@ def test_a_fault_on_the_command_line_that_makes_no_sense_is_told_before_anything
     with pytest.raises(DidNotStart), contextlib.ExitStack() as stack:
         stack.enter_context(running("reference.triggers", *options))
     assert capfd.readouterr().err == (
-        "--fault: [0].kind: expected one of delay, error, hang, slow_query, got 'hung'\n"
+        "--fault: [0].kind: expected one of delay, error, hang, slow_query, cold_start, throttle, got 'hung'\n"
     )
     assert not (tmp_path / "x.sqlite3").exists()
