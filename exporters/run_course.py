@@ -47,7 +47,8 @@ class RunCourse:
     """[began, ended, until] of each peak that has ended; `until` is infinite while the load stays down."""
     _looks: deque[Look] = field(default_factory=lambda: deque(maxlen=MOST_LOOKS), init=False)
     _seen: deque[tuple[float, Mapping[str, RequestCounts]]] = field(default_factory=deque, init=False)
-    _drift: DriftRecord = field(default_factory=DriftRecord, init=False)
+    _drifts: list[DriftRecord] = field(default_factory=lambda: [DriftRecord()], init=False)
+    """One for each stretch of the same load: what differs under another load is no drift."""
     _recoveries: tuple[Recovery, ...] = field(default=(), init=False)
 
     def __post_init__(self) -> None:
@@ -62,6 +63,8 @@ class RunCourse:
 
     def tick(self, now: float, users: int, wanted: int) -> None:
         """Note how many users run and are wanted."""
+        if wanted != self._wanted and len(self._drifts) < MOST_PHASES and self._drifts[-1].points:
+            self._drifts.append(DriftRecord())
         if self._users:
             self._users[-1] = max(self._users[-1], users)
         if wanted > self._wanted:
@@ -76,7 +79,7 @@ class RunCourse:
 
     def look(self, now: float, phase: str, generators: Sequence[GeneratorView]) -> None:
         """Take in what is counted now; called about once a second, takes a breath now and then."""
-        steady = phase == Phase.STEADY and self._drift.due(now)
+        steady = phase == Phase.STEADY and self._drifts[-1].due(now)
         if not self._names and not steady:
             return
         patterns = {ALL_REQUESTS, *(t.request for t in self._targets())} if self._names else {ALL_REQUESTS}
@@ -84,7 +87,7 @@ class RunCourse:
         if steady:
             users = sum(each.users for each in generators)
             memory = sum(each.memory_bytes for each in generators)
-            self._drift.add(Point(now, counts[ALL_REQUESTS], users, memory))
+            self._drifts[-1].add(Point(now, counts[ALL_REQUESTS], users, memory))
         if self._names:
             self._look(now, counts)
 
@@ -102,8 +105,9 @@ class RunCourse:
         return self._recoveries
 
     def drift(self) -> Drift | None:
-        """First against last part of the steady phase; None when there was too little of it."""
-        return drift(self._drift.points, self.bounds) if self.profile.climb is None else None
+        """First against last part of the longest steady stretch of one load; None when there was too little of it."""
+        longest = max(self._drifts, key=lambda record: record.seconds)
+        return drift(longest.points, self.bounds) if self.profile.climb is None else None
 
     def phases(self, latest: GeneratorSnapshots) -> tuple[PhaseSummary, ...]:
         """Every phase with load, in its order, from the snapshots at its edges."""

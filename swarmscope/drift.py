@@ -48,6 +48,11 @@ class DriftRecord:
     points: list[Point] = field(default_factory=list)
     _every: float = 1.0
 
+    @property
+    def seconds(self) -> float:
+        """From the first point to the last."""
+        return self.points[-1].at - self.points[0].at if self.points else 0.0
+
     def due(self, now: float) -> bool:
         """Whether it is time for the next point."""
         return not self.points or now - self.points[-1].at >= self._every

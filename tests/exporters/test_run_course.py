@@ -170,6 +170,18 @@ def test_the_drift_of_a_long_steady_phase_is_seen():
     assert (drift.memory_first, drift.memory_last) == (1000, 3000)
 
 
+def test_what_differs_under_another_load_is_no_drift():
+    run = Run(
+        Profile("soak", stages=(Stage(10, Decimal(130), Decimal(1)), Stage(50, Decimal(200), Decimal(1))))
+    )
+    run.enter(Phase.STEADY)
+    run.seconds(130, 10)
+    run.seconds(200, 50, SLOW)
+    drift = run.course.drift()
+    assert (drift.first.p95, drift.last.p95) == (0.5, 0.5)
+    assert (drift.first.users, drift.last.ended - drift.first.began) == (50, pytest.approx(199, abs=8))
+
+
 def test_a_climb_has_levels_and_no_phases_of_this_kind():
     plan = Climb(10, 10, 100)
     run = Run(Profile("stress", climb=plan))

@@ -1,4 +1,4 @@
-"""What the load shapes hand to Locust, tick by tick; in a process of its own, because Locust patches the one it is in."""
+"""What the load shapes hand to Locust, tick by tick; in a process of its own, because Locust patches its process."""
 
 import json
 import subprocess

@@ -59,6 +59,8 @@
         }
         u.ctx.save();
         u.ctx.font = font.replace("12px", 12 * uPlot.pxRatio + "px");
+        u.ctx.textAlign = "left";
+        u.ctx.textBaseline = "alphabetic";
         for (const [name, from, until] of data.phases) {
           const left = Math.max(u.bbox.left, u.valToPos(from, "x", true));
           const right = Math.min(u.bbox.left + u.bbox.width, u.valToPos(until, "x", true));
