@@ -115,10 +115,13 @@ class ClimbResult:
     def passing(self) -> tuple[Level, ...]:
         """Windows in which a target broke and held when the same load went on."""
         confirmed = {level.users for level in _confirmed(self.levels)}
+        held = {level.users: level.began for level in self.levels if level.status is LevelStatus.HELD}
         return tuple(
             level
             for level in self.levels
-            if level.status is LevelStatus.BROKE and level.users not in confirmed
+            if level.status is LevelStatus.BROKE
+            and level.users not in confirmed
+            and level.began < held.get(level.users, level.began)
         )
 
     @property

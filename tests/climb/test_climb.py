@@ -112,6 +112,15 @@ def test_a_breach_that_passes_does_not_end_the_climb_and_is_reported():
     assert result.first_broken is None
 
 
+def test_a_breach_that_was_not_looked_at_again_is_not_said_to_have_passed():
+    service = Service(Climber(climb(), spawn_rate=10.0), breaks_above(0))
+    service.run(seconds=10)
+    service.climber.stop()
+    result = service.climber.result()
+    assert steps(result) == [("climb", 10, "broke")]
+    assert (result.passing, result.lowest_broken) == ((), None)
+
+
 @pytest.mark.parametrize("capacity", [10, 11, 23, 29, 34, 57, 88])
 def test_narrowing_down_brings_held_and_broken_within_the_precision(capacity):
     result, _ = found(climb(precision=Decimal("0.05")), breaks_above(capacity))
