@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import fmean
 
 from swarmscope.climb import ClimbResult, End, Level, LevelStatus
 from swarmscope.course import PhaseSummary
@@ -10,6 +11,7 @@ from swarmscope.quantities import UNKNOWN, count, duration, measured, rate, rati
 from swarmscope.recovery import Recovery
 from swarmscope.report.blocks import Block, Bullets, Column, Look, Paragraph, table
 from swarmscope.run_result import RunResult
+from swarmscope.signals import SERVICE_MEMORY
 from swarmscope.verdict import Status
 
 MOST_ROWS = 200
@@ -141,7 +143,8 @@ def drift_blocks(result: RunResult) -> list[Block]:
     if first.error_ratio is not None and last.error_ratio is not None:
         said.append(f"failed {ratio(first.error_ratio)} → {ratio(last.error_ratio)}")
     if drift.memory_first and drift.memory_last:
-        said.append(_memory(drift.memory_first, drift.memory_last))
+        said.append(_memory("the load generators", drift.memory_first, drift.memory_last))
+    said.append(_service_memory(result, first, last))
     text = "; ".join(part for part in said if part)
     return [
         Paragraph(
@@ -215,5 +218,14 @@ def _change(name: str, first: float | None, last: float | None) -> str:
     return f"{name} {duration(first)} → {duration(last)} ({(last - first) / first:+.0%})"
 
 
-def _memory(first: int, last: int) -> str:
-    return f"memory of the load generators {first / 1e6:.0f} MB → {last / 1e6:.0f} MB ({(last - first) / first:+.0%})"
+def _service_memory(result: RunResult, first: PhaseSummary, last: PhaseSummary) -> str:
+    points = [
+        point for signal in result.signals.measured if signal.id == SERVICE_MEMORY for point in signal.points
+    ]
+    early = [value for at, value in points if first.began <= at <= first.ended]
+    late = [value for at, value in points if last.began <= at <= last.ended]
+    return _memory("the service", fmean(early), fmean(late)) if early and late and fmean(early) else ""
+
+
+def _memory(whose: str, first: float, last: float) -> str:
+    return f"memory of {whose} {first / 1e6:.0f} MB → {last / 1e6:.0f} MB ({(last - first) / first:+.0%})"

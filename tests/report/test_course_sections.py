@@ -18,7 +18,8 @@ from swarmscope.recovery import Recovery
 from swarmscope.report import html_report, junit_report, markdown_report, read_result, write_result
 from swarmscope.report.course_sections import breaking_point, recovery_words
 from swarmscope.report.html import plot_data
-from swarmscope.run_result import RunResult
+from swarmscope.run_result import MeasuredSignal, RunResult, Signals
+from swarmscope.signals import SERVER_SIGNALS, SERVICE_MEMORY
 from swarmscope.targets import Climb, Profile
 from swarmscope.verdict import Judgement, Status
 
@@ -170,6 +171,15 @@ def test_phases_recovery_and_drift_are_in_markdown_and_html(make: Make) -> None:
     assert "recovered 7s after spike" in text
     assert "recovered 7s after spike" in page
     assert plot_data(run)["phases"] == [["spike", 60.0, 90.0], ["recovery", 90.0, 90.0]]
+
+
+def test_the_services_memory_is_compared_where_it_was_measured(make: Make) -> None:
+    points = [(START + 60.0 * minute, 200e6 + minute * 1e6) for minute in range(121)]
+    (signal,) = [each for each in SERVER_SIGNALS if each.id == SERVICE_MEMORY]
+    measured = MeasuredSignal(signal.id, signal.title, signal.unit, str(signal.area), None, False, "", points)
+    text = markdown_report(make(drift=DRIFT, signals=Signals(measured=(measured,))))
+    assert "; memory of the service 215 MB → 305 MB (+42%)." in text
+    assert "memory of the service" not in markdown_report(make(drift=DRIFT))
 
 
 def test_the_page_draws_throughput_over_load_by_the_last_trusted_window_of_each(climbed: RunResult) -> None:
