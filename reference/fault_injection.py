@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reference.faults import CONTROL, Fault, FaultBoard, FaultError, Kind, describe, parse_faults
 from reference.server_metrics import Counter, Gauge, RouteNames, ServerMetrics
+from reference.throttle import Turnstile
 
 MOST_BUFFERED = 1 << 20
 """Bytes of a body that a hung request reads ahead (to notice that the client left) before it leaves it unread."""
@@ -36,6 +37,7 @@ class FaultInjection:
     def __init__(self, board: FaultBoard) -> None:
         self.board = board
         self._changed = asyncio.Event()
+        self._turnstiles: dict[int, tuple[Fault, Turnstile]] = {}
         board.on_change = self._wake
         self.injected = Counter(
             "reference_faults_injected_total",
@@ -60,6 +62,7 @@ class FaultInjection:
     def _wake(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
+        self._turnstiles.clear()
 
     def middleware(self, app: ASGIApp, routes: RouteNames) -> ASGIApp:
         """The ASGI layer; sits inside the metrics', so that its delays are measured."""
@@ -78,6 +81,11 @@ class FaultInjection:
                 if not await self._outlast(decision.hang, held):
                     return
                 receive = held.replay
+            if decision.throttle is not None:
+                held = _HeldRequest(receive)
+                if not await self._queue(decision.throttle, held):
+                    return
+                receive = held.replay
             if decision.delay_seconds:
                 await asyncio.sleep(decision.delay_seconds)
             if decision.error is not None:
@@ -92,12 +100,31 @@ class FaultInjection:
 
     async def _outlast(self, fault: Fault, held: _HeldRequest) -> bool:
         """Wait until the fault has ended; False when the client left before that."""
+        never: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        return await self._hold(fault, held, never)
+
+    async def _queue(self, fault: Fault, held: _HeldRequest) -> bool:
+        """Wait in line until let through, or until the fault has ended; False when the client left before that."""
+        # By identity: two equal throttles are two lines, and one that is put again starts anew.
+        _, turnstile = self._turnstiles.setdefault(
+            id(fault), (fault, Turnstile(fault.rate, asyncio.get_running_loop().time))
+        )
+        place = turnstile.enter()
+        try:
+            return await self._hold(fault, held, place)
+        finally:
+            turnstile.leave(place)
+
+    async def _hold(self, fault: Fault, held: _HeldRequest, released: asyncio.Future[None]) -> bool:
+        """Wait until released, or until the fault has ended; False when the client left before that."""
         gone = asyncio.ensure_future(held.client_gone())
         try:
-            while (left := self.board.seconds_left(fault)) != 0.0:
+            while not released.done() and (left := self.board.seconds_left(fault)) != 0.0:
                 changed = asyncio.ensure_future(self._changed.wait())
                 # A body too long to look past ends the watch without an answer: then only the fault is awaited.
-                watched = {changed} if gone.done() else {changed, gone}
+                watched: set[asyncio.Future[Any]] = (
+                    {changed, released} if gone.done() else {changed, released, gone}
+                )
                 await asyncio.wait(watched, timeout=left, return_when=asyncio.FIRST_COMPLETED)
                 changed.cancel()
                 if gone.done() and gone.result():

@@ -94,12 +94,13 @@ def _literal_braces(glob: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What happens to one request: first the hang, then the delay, then the error."""
+    """What happens to one request: first the hang, then the line, then the delay, then the error."""
 
     hang: Fault | None = None
     delay_seconds: float = 0.0
     error: Fault | None = None
     kinds: tuple[Kind, ...] = ()
+    throttle: Fault | None = None
 
     def __bool__(self) -> bool:
         return bool(self.kinds)
@@ -146,7 +147,7 @@ class FaultBoard:
 
     def decide(self, method: str, route: str) -> Decision:
         """What happens to a request to this route; faults that hit it add up."""
-        hang = error = None
+        hang = error = throttle = None
         delay = 0.0
         kinds: list[Kind] = []
         for fault, _ in self.active():
@@ -159,9 +160,11 @@ class FaultBoard:
                 hang = hang or fault
             elif fault.kind is Kind.DELAY:
                 delay += fault.delay_seconds(self._chance)
+            elif fault.kind is Kind.THROTTLE:
+                throttle = throttle or fault
             elif fault.kind not in INSIDE:
                 error = error or fault
-        return Decision(hang, delay, error, tuple(kinds)) if kinds else NOTHING
+        return Decision(hang, delay, error, tuple(kinds), throttle=throttle) if kinds else NOTHING
 
     def query_delay(self) -> float:
         """Seconds that the next database operation is to be held up."""

@@ -8,8 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from swarmscope.climb import ClimbResult
+from swarmscope.course import PhaseSummary
+from swarmscope.drift import Drift
 from swarmscope.errors import ExitCode
 from swarmscope.measurements import RequestKey, Snapshot, Window
+from swarmscope.recovery import Recovery
 from swarmscope.targets import Profile, System
 from swarmscope.verdict import Judgement, Verdict
 
@@ -167,5 +171,13 @@ class RunResult:
     reconciliation: Sequence[Reconciliation] = ()
     alerts: Sequence[FiredAlert] = ()
     plots: Sequence[Plot] = ()
+    climb: ClimbResult | None = None
+    """What a climb found; None under any other profile."""
+    phases: Sequence[PhaseSummary] = ()
+    """Every phase with load; empty for a climb, whose levels say more."""
+    recoveries: Sequence[Recovery] = ()
+    """What followed each peak of the load."""
+    drift: Drift | None = None
+    """First against last part of a long steady phase."""
     signals: Signals = field(default_factory=Signals)
     locust_statistics: Mapping[str, object] = field(default_factory=dict)

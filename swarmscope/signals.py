@@ -69,6 +69,7 @@ PG_CACHE_HIT = "pg-cache-hit"
 PG_INDEX_USE = "pg-index-use"
 SERVICE_CPU = "service-cpu"
 NODE_CPU = "node-cpu"
+SERVICE_MEMORY = "service-memory"
 IN_PROGRESS = "service-active-requests"
 
 _SERVICE = f"job={quote(Job.SERVICE)}"
@@ -221,7 +222,7 @@ SERVER_SIGNALS: tuple[Signal, ...] = (
         points_to="everything on this machine waits for a core",
     ),
     Signal(
-        "service-memory",
+        SERVICE_MEMORY,
         "Memory of the service's largest process",
         f"max(process_resident_memory_bytes{{{_SERVICE}}})",
         "bytes",

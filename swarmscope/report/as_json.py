@@ -16,6 +16,7 @@ from swarmscope.document import origin
 from swarmscope.errors import ConfigurationError, ExitCode, Problem
 from swarmscope.measurements import RequestCounts, RequestKey, Snapshot, Window
 from swarmscope.report import result_schema as form
+from swarmscope.report.course_json import climb_part, course_parts, read_climb, read_course
 from swarmscope.report.recommendations import in_words, recommendations
 from swarmscope.run_result import (
     FiredAlert,
@@ -92,7 +93,8 @@ def _to_file(result: RunResult) -> form.ResultFile:
             targets=tuple(form.TargetPart(**_fields(target)) for target in result.system.targets),
         ),
         profile=form.ProfilePart(
-            **_fields(result.profile, without=("stages",)),
+            **_fields(result.profile, without=("stages", "climb")),
+            climb=climb_part(result.profile.climb),
             stages=tuple(form.StagePart(**_fields(stage)) for stage in result.profile.stages),
         ),
         judgements=tuple(
@@ -121,6 +123,7 @@ def _to_file(result: RunResult) -> form.ResultFile:
             )
             for plot in result.plots
         ),
+        **course_parts(result),
         signals=_signals_part(result.signals),
         bottleneck=_bottleneck_part(result),
         locust_statistics=dict(result.locust_statistics),
@@ -169,7 +172,11 @@ def _left_range(course: Course | None) -> form.LeftRangePart | None:
 
 def _from_file(file: form.ResultFile) -> RunResult:
     profile = Profile(
-        **{**_parts(file.profile), "stages": tuple(Stage(**_parts(stage)) for stage in file.profile.stages)}
+        **{
+            **_parts(file.profile),
+            "stages": tuple(Stage(**_parts(stage)) for stage in file.profile.stages),
+            "climb": read_climb(file.profile.climb),
+        }
     )
     targets = {part.id: _target(part) for part in file.system.targets}
     system = System(
@@ -219,6 +226,7 @@ def _from_file(file: form.ResultFile) -> RunResult:
             Plot(**{**_parts(part), "series": tuple(Series(**_parts(series)) for series in part.series)})
             for part in file.plots
         ),
+        **read_course(file, targets),
         signals=_signals(file.signals),
         locust_statistics=file.locust_statistics,
     )

@@ -80,6 +80,20 @@ class StagePart(_Part):
     phase: Text = ""
 
 
+class ClimbPlanPart(_Part):
+    """A load that grows level by level until a target breaks."""
+
+    start: int
+    step: int
+    limit: int
+    settle: Exact
+    hold: Exact
+    precision: Exact | None = None
+    at_least: Exact | None = None
+    at_least_per_second: bool = False
+    at_least_written: Text = ""
+
+
 class ProfilePart(_Part):
     """The load profile of the run."""
 
@@ -88,6 +102,7 @@ class ProfilePart(_Part):
     spawn_rate: Exact
     run_time: Exact | None = None
     stages: tuple[StagePart, ...] = ()
+    climb: ClimbPlanPart | None = None
     user_classes: dict[Text, int] = {}
     warm_up: Exact = Decimal(0)
     graceful_stop: Exact = Decimal(0)
@@ -132,6 +147,66 @@ class JudgementPart(_Part):
     value: Number | None = Field(description="in the target's base unit; null: not known")
     samples: int
     reason: Text
+
+
+class LevelPart(_Part):
+    """One judged window of a climb: a point of throughput and latency over load."""
+
+    part: Literal["climb", "confirm", "relief", "narrow"]
+    users: int
+    began: float
+    ended: float
+    status: Literal["held", "broke", "invalid", "no data"]
+    rate: Number = Field(description="requests finished per second")
+    error_ratio: Number | None = None
+    p50: Number | None = None
+    p95: Number | None = None
+    p99: Number | None = None
+    judgements: tuple[JudgementPart, ...] = ()
+    reasons: tuple[Text, ...] = Field((), description="why the load at this level is not trusted")
+
+
+class ClimbPart(_Part):
+    """What a climb found; the highest level that held is the run's judged window."""
+
+    end: Literal["broke", "limit", "generator", "not_recovered", "stopped"]
+    levels: tuple[LevelPart, ...] = ()
+    reason: Text = ""
+    recovered_seconds: tuple[Number | None, ...] = ()
+
+
+class PhasePart(_Part):
+    """One phase of the run, or a part of one, all requests together."""
+
+    name: Text
+    began: float
+    ended: float
+    users: int = Field(description="the most that ran at once")
+    finished: int
+    p50: Number | None = None
+    p95: Number | None = None
+    p99: Number | None = None
+    error_ratio: Number | None = None
+
+
+class RecoveryPart(_Part):
+    """What followed a peak of the load."""
+
+    phase: Text
+    ended: float = Field(description="when the load went down")
+    until: float
+    seconds: Number | None = Field(description='"+Inf": not by `until`; null: nothing was measured')
+    missed_in_peak: bool = False
+    last_missed: tuple[Text, ...] = Field((), description="ids of targets")
+
+
+class DriftPart(_Part):
+    """The first and the last quarter of a long steady phase."""
+
+    first: PhasePart
+    last: PhasePart
+    memory_first: int | None = Field(None, description="bytes of all load generators")
+    memory_last: int | None = None
 
 
 class OutcomePart(_Part):
@@ -299,6 +374,10 @@ class ResultFile(_Part):
     reconciliation: tuple[ReconciliationPart, ...] = ()
     alerts: tuple[AlertPart, ...] = ()
     plots: tuple[PlotPart, ...] = ()
+    climb: ClimbPart | None = None
+    phases: tuple[PhasePart, ...] = ()
+    recoveries: tuple[RecoveryPart, ...] = ()
+    drift: DriftPart | None = None
     signals: SignalsPart = Field(default_factory=SignalsPart.model_construct)
     bottleneck: BottleneckPart | None = None
     locust_statistics: dict[Text, Any] = {}

@@ -76,6 +76,8 @@ def test_faults_are_listed_with_the_time_left_and_cleared(http, service):
         "delay_ms": 5,
         "jitter_ms": 0.0,
         "status": 500,
+        "rate": 100.0,
+        "idle_seconds": 300.0,
         "for_seconds": 60,
     }
     assert len(http.get(f"{service}/faults", timeout=10).json()) == 1
@@ -174,7 +176,8 @@ def test_slow_queries_hold_up_what_asks_the_database(http, service):
             {
                 "code": "invalid",
                 "problems": [
-                    "[0].for: unknown; known are kind, routes, probability, delay_ms, jitter_ms, status, for_seconds"
+                    "[0].for: unknown; known are kind, routes, probability, delay_ms, jitter_ms, status, rate, "
+                    "idle_seconds, for_seconds"
                 ],
             },
         ),
