@@ -6,9 +6,11 @@ committed when it returns; both may return rows.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from time import perf_counter
 from typing import Any, Protocol
+
+from prometheus_client.core import CounterMetricFamily, Metric
 
 from reference.server_metrics import DATABASE_BOUNDS, Counter, Durations, Gauge, ServerMetrics
 
@@ -29,11 +31,14 @@ class Backend(Protocol):
     async def open(self, schema: Sequence[str]) -> None:
         """Connect, and run the statements that create what is missing."""
 
-    async def fetch(self, statement: str, parameters: Parameters, hold_up: float = 0.0) -> list[Row]:
-        """Rows of a query, committed ones only; takes `hold_up` seconds longer, its connection in use."""
+    async def fetch(self, statement: str, parameters: Parameters) -> list[Row]:
+        """Rows of a query, committed ones only."""
 
-    async def write(self, statement: str, parameters: Parameters, hold_up: float = 0.0) -> list[Row]:
+    async def write(self, statement: str, parameters: Parameters) -> list[Row]:
         """Change something; committed on return. Rows of a RETURNING clause."""
+
+    async def occupy(self, seconds: float) -> None:
+        """Do what a slow query does, and nothing else: take its time, and a connection where they are few."""
 
     async def close(self) -> None:
         """Finish what is under way and disconnect."""
@@ -41,9 +46,11 @@ class Backend(Protocol):
     def connections(self) -> dict[str, int]:
         """Connections by state (`idle`, `in_use`)."""
 
-    @property
     def most_connections(self) -> int:
-        """How many connections there can be."""
+        """How many there can be at once."""
+
+    def seconds_in_use(self) -> float:
+        """Time that connections were in use since the start, added up, those that still are included."""
 
 
 class Database:
@@ -78,12 +85,14 @@ class Database:
             lambda: {(state,): float(count) for state, count in self._backend.connections().items()},
         )
         most = Gauge(
-            "db_client_connection_max",
-            "Database connections that there can be.",
+            "db_client_connections_max",
+            "Database connections that there can be at once.",
             (),
-            lambda: {(): float(self._backend.most_connections)},
+            lambda: {(): float(self._backend.most_connections())},
         )
-        metrics.register(self.durations, self.errors, connections, most)
+        metrics.register(
+            self.durations, self.errors, connections, most, _ConnectionTime(self._backend.seconds_in_use)
+        )
 
     async def open(self, schema: Sequence[str]) -> None:
         """Connect, and run the statements that create what is missing."""
@@ -104,15 +113,37 @@ class Database:
     async def _timed(
         self,
         operation: str,
-        run: Callable[[str, Parameters, float], Awaitable[list[Row]]],
+        run: Callable[[str, Parameters], Awaitable[list[Row]]],
         sql: str,
         parameters: Parameters,
     ) -> list[Row]:
         started = perf_counter()
         try:
-            return await run(sql, parameters, self._hold_up())
+            if (delay := self._hold_up()) > 0:
+                await self._backend.occupy(delay)
+            return await run(sql, parameters)
         except DatabaseError:
             self.errors.add(operation)
             raise
         finally:
             self.durations.observe(perf_counter() - started, operation)
+
+
+class _ConnectionTime:
+    """Its rate, divided by the connections that there can be, is how full the pool was over that time.
+
+    Unlike a look at the connections in use now and then, it misses nothing between two looks.
+    """
+
+    def __init__(self, read: Callable[[], float]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterator[Metric]:
+        """The counter as prometheus-client renders it."""
+        family = CounterMetricFamily(
+            "db_client_connection_use_seconds_total",
+            "Time that database connections were in use, all added up.",
+            labels=(),
+        )
+        family.add_metric((), self._read())
+        yield family

@@ -26,7 +26,7 @@ from reference.backends import open_backend
 from reference.database import Database, DatabaseError
 from reference.fault_injection import FaultInjection, faults_from_json
 from reference.faults import FaultBoard, FaultError
-from reference.server_metrics import RouteNames, ServerMetrics
+from reference.server_metrics import Gauge, RouteNames, ServerMetrics
 from swarmscope.errors import ExitCode
 
 GRACE_SECONDS = 2
@@ -148,6 +148,14 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._service = service
         self._url = url
+        service.metrics.register(
+            Gauge(
+                "http_server_open_connections",
+                "Connections of clients, idle ones and the one that asked for this page included.",
+                (),
+                lambda: {(): float(len(self.server_state.connections))},
+            )
+        )
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

@@ -77,19 +77,15 @@ class SQLite:
                 f"{self._path} holds the data of another program; choose another file with --database"
             )
 
-    async def fetch(self, statement: str, parameters: Parameters, hold_up: float = 0.0) -> list[Row]:
+    async def fetch(self, statement: str, parameters: Parameters) -> list[Row]:
         """Rows of a query, committed ones only."""
-        if hold_up > 0:
-            await asyncio.sleep(hold_up)
         try:
             return self._reader.execute(statement, parameters).fetchall()
         except sqlite3.Error as error:
             raise DatabaseError(str(error)) from error
 
-    async def write(self, statement: str, parameters: Parameters, hold_up: float = 0.0) -> list[Row]:
+    async def write(self, statement: str, parameters: Parameters) -> list[Row]:
         """Run the statement now, and return once the transaction that it shares is committed."""
-        if hold_up > 0:
-            await asyncio.sleep(hold_up)
         try:
             commit = self._begin()
             # A statement that fails is undone alone; its neighbours in the transaction stand.
@@ -123,6 +119,10 @@ class SQLite:
         else:
             commit.set_result(None)
 
+    async def occupy(self, seconds: float) -> None:
+        """Only time: a statement that really took it would hold the loop, and so every request."""
+        await asyncio.sleep(seconds)
+
     async def close(self) -> None:
         """Commit what is under way and close."""
         if self._commit is not None:
@@ -134,7 +134,10 @@ class SQLite:
         """Both stay open; a statement never outlasts a turn of the loop, so none is ever seen in use."""
         return {"idle": len(self._open), "in_use": 0}
 
-    @property
     def most_connections(self) -> int:
         """The writer and the reader."""
         return 2
+
+    def seconds_in_use(self) -> float:
+        """Nothing: a statement runs within a turn of the loop, and nobody ever waits for a connection."""
+        return 0.0

@@ -96,6 +96,55 @@ class Plot:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasuredSignal:
+    """One measurement over the time of the run; the fields before `points` are those of `signals.Signal`."""
+
+    id: str
+    title: str
+    unit: str
+    area: str
+    limit: float | None
+    is_floor: bool
+    points_to: str
+    points: Sequence[tuple[float, float]] = ()
+    """(Unix seconds, value); empty when it was never measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What the database spent on one statement during the run."""
+
+    text: str
+    seconds: float
+    calls: float
+
+
+@dataclass(frozen=True, slots=True)
+class TableScan:
+    """A table that was read as a whole during the run."""
+
+    table: str
+    rows: float
+    """Rows read that way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What Prometheus knows about the service's side of a run."""
+
+    measured: Sequence[MeasuredSignal] = ()
+    phases: Sequence[tuple[float, str]] = ()
+    """(Unix seconds, phase that begins then), ascending."""
+    statements: Sequence[Statement] = ()
+    """The most expensive first."""
+    scans: Sequence[TableScan] = ()
+    service_seconds: float | None = None
+    """Average time that the service itself took for a request of the judged part."""
+    database_seconds: float | None = None
+    """Average time of a request's database operations together."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunResult:
     """A finished run with its verdict."""
 
@@ -118,4 +167,5 @@ class RunResult:
     reconciliation: Sequence[Reconciliation] = ()
     alerts: Sequence[FiredAlert] = ()
     plots: Sequence[Plot] = ()
+    signals: Signals = field(default_factory=Signals)
     locust_statistics: Mapping[str, object] = field(default_factory=dict)

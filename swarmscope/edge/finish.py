@@ -17,9 +17,10 @@ from exporters.ended_run import EndedRun
 from exporters.observer import Finished
 from swarmscope.edge.prometheus_api import PrometheusApi, PrometheusUnavailable
 from swarmscope.edge.report_files import write_reports
+from swarmscope.edge.signal_reader import SIGNAL_TIMEOUT_SECONDS, SignalReader
 from swarmscope.errors import ExitCode, ReportNotWritten
 from swarmscope.reconcile import disagreements, reconcile
-from swarmscope.run_result import FiredAlert, Plot, Reconciliation, RunResult
+from swarmscope.run_result import FiredAlert, Plot, Reconciliation, RunResult, Signals
 from swarmscope.targets import Moment
 from swarmscope.verdict import QueryValue, Verdict, judge, verdict_of
 
@@ -51,6 +52,7 @@ class Finisher:
         verdict = verdict_of(judgements, invalid, ended.system.gate)
         exit_code = self._exit_code(ended, verdict, notes)
         alerts, plots = self._history(prometheus, ended, notes)
+        signals = self._signals(ended, notes) if prometheus is not None else Signals()
         result = RunResult(
             info=ended.info,
             system=ended.system,
@@ -67,6 +69,7 @@ class Finisher:
             reconciliation=rows,
             alerts=alerts,
             plots=plots,
+            signals=signals,
         )
         exit_code = self._write(result)
         for judgement in judgements:
@@ -149,6 +152,13 @@ class Finisher:
         except PrometheusUnavailable as error:
             notes.append(f"Prometheus' history could not be read: {error}")
             return (), ()
+
+    def _signals(self, ended: EndedRun, notes: list[str]) -> Signals:
+        """What is known of the service's side; never keeps a report from being written."""
+        reader = SignalReader(PrometheusApi(self._prometheus_url, SIGNAL_TIMEOUT_SECONDS))
+        signals = reader.read(ended.system, ended.profile, ended.info)
+        notes.extend(reader.notes)
+        return signals
 
     def _write(self, result: RunResult) -> ExitCode:
         try:

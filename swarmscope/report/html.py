@@ -16,12 +16,21 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
+from swarmscope.plots import signal_plots
 from swarmscope.quantities import span
 from swarmscope.report.blocks import Bullets, Table
 from swarmscope.report.sections import outcome, sections, title
+from swarmscope.report.server_side import TITLE as SERVER_SIDE
 from swarmscope.run_result import FiredAlert, Plot, RunResult
 
-BEFORE_PLOTS = ("Why the load is not trusted", "Notes", "Summary", "Targets", "What to look at next")
+BEFORE_PLOTS = (
+    "Why the load is not trusted",
+    "Notes",
+    "Summary",
+    "Targets",
+    "What to look at next",
+    SERVER_SIDE,
+)
 MOST_ALERTS = 20
 """Alerts marked in the plots; the table has more."""
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -55,7 +64,10 @@ def plot_data(result: RunResult) -> dict[str, Any]:
     return {
         "started": started,
         "steady": [[begin - started, end - started] for begin, end in result.info.steady],
-        "plots": [_plot(plot, started, result.info.stopped) for plot in result.plots],
+        "plots": [
+            _plot(plot, started, result.info.stopped)
+            for plot in (*result.plots, *signal_plots(result.signals.measured))
+        ],
         "alerts": [
             _alert(f"A{number}", alert, started)
             for number, alert in enumerate(result.alerts[:MOST_ALERTS], start=1)

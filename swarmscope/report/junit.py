@@ -10,6 +10,8 @@ import re
 from datetime import UTC, datetime
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from swarmscope.bottleneck import Conclusion, find_bottleneck
+from swarmscope.report.recommendations import in_words
 from swarmscope.run_result import RunResult
 from swarmscope.verdict import Judgement, Status
 
@@ -32,6 +34,9 @@ def junit_report(result: RunResult) -> str:
     for name in ("run", "environment", "version", "host"):
         SubElement(properties, "property", name=name, value=_clean(getattr(info, name)))
     SubElement(properties, "property", name="verdict", value=result.verdict)
+    found = find_bottleneck(result)
+    if found.conclusion is not Conclusion.NOT_MEASURED:
+        SubElement(properties, "property", name="bottleneck", value=_clean(in_words(result, found)))
     for judgement in result.judgements:
         _target_case(result, suite, judgement)
     not_judged = {target.id: target for target in result.system.targets if target.id in result.not_judged}

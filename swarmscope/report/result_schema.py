@@ -214,6 +214,71 @@ class PlotPart(_Part):
     limits: tuple[tuple[Text, Number], ...] = ()
 
 
+class SignalPart(_Part):
+    """One measurement of the service's side over the run, with the range in which it is healthy."""
+
+    id: Text
+    title: Text
+    unit: Text
+    area: Text
+    limit: Number | None = None
+    is_floor: bool = False
+    points_to: Text = ""
+    points: tuple[tuple[float, Number], ...] = Field((), description="empty when it was never measured")
+
+
+class StatementPart(_Part):
+    """What the database spent on one statement."""
+
+    text: Text
+    seconds: float
+    calls: float
+
+
+class TableScanPart(_Part):
+    """A table that was read as a whole."""
+
+    table: Text
+    rows: float
+
+
+class SignalsPart(_Part):
+    """What Prometheus knows about the service's side."""
+
+    measured: tuple[SignalPart, ...] = ()
+    phases: tuple[tuple[float, Text], ...] = ()
+    statements: tuple[StatementPart, ...] = ()
+    scans: tuple[TableScanPart, ...] = ()
+    service_seconds: float | None = Field(None, description="of an average request, inside the service")
+    database_seconds: float | None = Field(None, description="of an average request, in database operations")
+
+
+class LeftRangePart(_Part):
+    """A signal that left its range."""
+
+    signal: Text
+    after_seconds: float | None = None
+    phase: Text = ""
+    users: float | None = None
+    rate: float | None = None
+    median: Number
+    worst: Number
+    lead_seconds: float | None = Field(None, description="before the client's target was missed")
+    correlation: float | None = Field(None, description="Spearman's, with the client's response time")
+
+
+class BottleneckPart(_Part):
+    """What held the run back; derived from the signals, so it is not read back."""
+
+    conclusion: Literal["not measured", "load generator", "named", "unexplained", "next", "healthy"]
+    area: Text | None = None
+    words: Text
+    cause: LeftRangePart | None = None
+    client: LeftRangePart | None = None
+    evidence: tuple[LeftRangePart, ...] = ()
+    recommendations: tuple[Text, ...] = ()
+
+
 class ResultFile(_Part):
     """A finished load test with its verdict, its counters and what Prometheus saw of it."""
 
@@ -234,4 +299,6 @@ class ResultFile(_Part):
     reconciliation: tuple[ReconciliationPart, ...] = ()
     alerts: tuple[AlertPart, ...] = ()
     plots: tuple[PlotPart, ...] = ()
+    signals: SignalsPart = Field(default_factory=SignalsPart.model_construct)
+    bottleneck: BottleneckPart | None = None
     locust_statistics: dict[Text, Any] = {}

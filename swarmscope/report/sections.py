@@ -14,6 +14,8 @@ from swarmscope.report.request_tables import (
     reconciliation_blocks,
     request_blocks,
 )
+from swarmscope.report.server_side import TITLE as SERVER_SIDE
+from swarmscope.report.server_side import server_side_blocks
 from swarmscope.run_result import FiredAlert, RunResult
 from swarmscope.verdict import Judgement, Status
 
@@ -39,6 +41,7 @@ def sections(result: RunResult) -> list[Section]:
         Section("Summary", [_summary(result)]),
         Section("Targets", _targets(result)),
         Section("What to look at next", [Bullets(advice(result))]),
+        Section(SERVER_SIDE, server_side_blocks(result)),
         Section("Requests", request_blocks(result)),
         Section("Failures", failure_blocks(result)),
         Section("Requests never answered", pending_blocks(result)),

@@ -1,18 +1,10 @@
 import contextlib
 import io
-import os
 import re
-import shutil
-import signal
-import subprocess
-import tempfile
-import time
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import requests
 
@@ -42,69 +34,6 @@ def clock() -> FakeClock:
 def new_clock() -> type[FakeClock]:
     """For tests that need a clock per example."""
     return FakeClock
-
-
-def _program(name: str) -> str | None:
-    """PostgreSQL's programs lie beside each other, but Debian puts only psql on the PATH."""
-    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)
-    return shutil.which(name) or (str(found[0]) if found else None)
-
-
-@pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[str]:
-    """A PostgreSQL of our own on a Unix socket in a new folder; the value is that folder."""
-    initdb, postgres = _program("initdb"), _program("postgres")
-    if initdb is None or postgres is None:
-        pytest.skip("PostgreSQL's server is not installed (Debian: apt-get install postgresql)")
-    # Not pytest's folder: only its owner may enter that, and the server refuses to run as root.
-    folder = tempfile.mkdtemp(prefix="swarmscope-pg-")
-    user = "postgres" if os.getuid() == 0 else None
-    if user:
-        shutil.chown(folder, user)
-    data = f"{folder}/data"
-    try:
-        subprocess.run(
-            [initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"],
-            user=user, cwd=folder, check=True, capture_output=True,
-        )  # fmt: skip
-        server = subprocess.Popen(
-            [postgres, "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"],
-            user=user, cwd=folder, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        try:
-            _await(folder)
-            yield folder
-        finally:
-            server.send_signal(signal.SIGINT)  # SIGTERM would wait for the connections of a test that failed
-            server.wait(20)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _await(folder: str) -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            psycopg.connect(f"postgresql://postgres@/postgres?host={folder}").close()
-            return
-        except psycopg.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-
-
-@pytest.fixture(scope="session")
-def new_postgresql(request: pytest.FixtureRequest) -> Callable[[], str]:
-    """Makes empty databases; each call returns the address of one."""
-
-    def create() -> str:
-        folder = request.getfixturevalue("postgresql_server")
-        name = f"test_{uuid.uuid4().hex}"
-        with psycopg.connect(f"postgresql://postgres@/postgres?host={folder}", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
-        return f"postgresql://postgres@/{name}?host={folder}"
-
-    return create
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
