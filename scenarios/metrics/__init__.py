@@ -1,1 +1,1 @@
-"""Load scenario of the external metrics web service: users, targets, load profiles and environments."""
+"""The External Metrics Web Service: its users, targets, profiles and data."""

@@ -1,7 +1,9 @@
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import requests
 
 from reference.metrics.events import MOST_IN_BATCH
 from reference.metrics.web import MOST_BYTES
@@ -198,3 +200,17 @@ def test_its_own_metrics_count_events_tenants_and_the_pool(clients, new_source, 
     assert member.metric("metrics_events_total", result="duplicate") == duplicate + 1
     assert member.metric("metrics_active_tenants") >= 1
     assert 1 <= member.metric("db_client_connection_count") <= member.metric("db_client_connections_max")
+
+
+def test_a_slow_query_keeps_its_connection_in_use(clients, database_url):
+    if not database_url.startswith("postgresql"):
+        pytest.skip("SQLite has no pool")
+    member = clients("member-1")
+    member("PUT", "/faults", json={"kind": "slow_query", "delay_ms": 400})
+    with ThreadPoolExecutor(5) as pool:
+        asked = [pool.submit(requests.get, f"{member.url}/health", timeout=10) for _ in range(5)]
+        most = 0.0
+        deadline = time.monotonic() + 10
+        while not all(each.done() for each in asked) and time.monotonic() < deadline:
+            most = max(most, member.metric("db_client_connection_count", state="in_use"))
+    assert most == 5
