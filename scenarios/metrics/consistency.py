@@ -36,6 +36,7 @@ PAGE = 100_000
 """Numbers asked for at once."""
 AGAIN_SECONDS = 0.3
 """Between two questions when the first was not answered."""
+UNAUTHORISED = 401
 _TURNS = BoundedSemaphore(32)
 """More at once would only wait in the service for its connections."""
 
@@ -45,13 +46,8 @@ def verify(user: Any, source: str, ledger: Ledger) -> None:
     if not ledger.owed and not ledger.given_up:
         return
     outcome = ledger.nothing_known()
-    problems: list[str] = []
     try:
-        with gevent.Timeout(_seconds_left(user.environment.stop_timeout)):
-            outcome = _ask_until_answered(user, source, ledger, problems)
-    except gevent.Timeout:
-        reason = problems[-1] if problems else "no answer in time"
-        logger.warning("events of %s could not be verified: %s", source, reason)
+        outcome = _ask_until_answered(user, source, ledger) or outcome
     finally:
         # In a `finally`, since Locust may kill this greenlet too: what was not verified must be seen.
         _count(outcome)
@@ -77,15 +73,21 @@ def _seconds_left(graceful: float | None) -> float:
     return max(LEAST_SECONDS, whole - since)
 
 
-def _ask_until_answered(user: Any, source: str, ledger: Ledger, problems: list[str]) -> Outcome:
-    while True:
+def _ask_until_answered(user: Any, source: str, ledger: Ledger) -> Outcome | None:
+    """What became of the events; None when the time is over."""
+    deadline, problem = time.monotonic() + _seconds_left(user.environment.stop_timeout), "no answer"
+    # By the clock, not by gevent.Timeout alone: the HTTP client swallows one that is raised in it, to retry.
+    while (left := deadline - time.monotonic()) > 0:
         try:
-            with _TURNS:
+            with gevent.Timeout(left), _TURNS:
                 return _ask(user, source, ledger)
-        except Exception as error:
-            problems[:] = [type(error).__name__]
-            user.forget_token()  # It may be what is wrong: expired, or its session has ended.
+        except (Exception, gevent.Timeout) as error:
+            problem = type(error).__name__
+            if getattr(error, "code", 0) == UNAUTHORISED:
+                user.forget_token()
         gevent.sleep(AGAIN_SECONDS)
+    logger.warning("events of %s could not be verified: %s", source, problem)
+    return None
 
 
 def _ask(user: Any, source: str, ledger: Ledger) -> Outcome:
