@@ -37,6 +37,8 @@ class Kind(StrEnum):
     start, and one that was idle for idle_seconds is gone."""
     THROTTLE = "throttle"
     """Lets `rate` requests per second through, evenly; the others wait in line."""
+    DROP = "drop"
+    """Cuts the share `probability` of the open WebSocket connections, at once and again each second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ class FaultBoard:
         delay = 0.0
         kinds: list[Kind] = []
         for fault, _ in self.active():
-            if fault.kind is Kind.SLOW_QUERY or not fault.hits(method, route):
+            if fault.kind in (Kind.SLOW_QUERY, Kind.DROP) or not fault.hits(method, route):
                 continue
             if fault.probability < 1 and self._chance.random() >= fault.probability:
                 continue

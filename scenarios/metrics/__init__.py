@@ -1,0 +1,1 @@
+"""Load scenario of the External Metrics Web Service: users, targets, load profiles and environments."""
