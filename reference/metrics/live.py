@@ -128,13 +128,11 @@ class _Connection:
         self._tenant = self._publisher = ""
         self._subscribed: set[str] = set()
         self._sequences: dict[str, int] = {}
-        self._timers: list[asyncio.TimerHandle] = []
         self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(AUTHENTICATION_SECONDS, self._close, "no token came in time")
 
     async def serve(self, claims: dict[str, Any] | None, publisher: str) -> None:
         """Carry out the client's messages until the connection ends."""
-        deadline = self._loop.call_later(AUTHENTICATION_SECONDS, self._close, "no token came in time")
-        self._timers.append(deadline)
         writer = asyncio.create_task(self._write())
         try:
             if claims is not None:
@@ -148,8 +146,7 @@ class _Connection:
                 else:
                     self._authenticate(text)
         finally:
-            for timer in self._timers:
-                timer.cancel()
+            self._timer.cancel()
             self._outbox.close()
             for channel in self._subscribed:
                 self._live.channels.unsubscribe(self._tenant, channel, self._outbox)
@@ -167,15 +164,29 @@ class _Connection:
             self._close(str(error))
 
     def _admit(self, claims: dict[str, Any], publisher: str) -> None:
-        self._timers.pop().cancel()
-        self._timers.append(
-            self._loop.call_later(
-                max(0.0, claims["exp"] - self._live.now()), self._close, "the token has expired"
-            )
-        )
         self._tenant = claims[TENANT]
         self._publisher = publisher or str(next(self._live.numbers))
+        self._close_at(claims["exp"])
         self._outbox.put(messages.ready(self._tenant, self._publisher))
+
+    def _prolong(self, token: str) -> None:
+        """A fresh token before the old one expires: access tokens are shorter than what a dashboard stays open."""
+        try:
+            claims = self._live.claims(token)
+        except TokenProblem as error:
+            self._close(str(error))
+            return
+        if claims[TENANT] != self._tenant:
+            self._close("the token is of another tenant")
+            return
+        self._close_at(claims["exp"])
+        self._outbox.put(messages.ready(self._tenant, self._publisher))
+
+    def _close_at(self, expires: float) -> None:
+        self._timer.cancel()
+        self._timer = self._loop.call_later(
+            max(0.0, expires - self._live.now()), self._close, "the token has expired"
+        )
 
     async def _carry_out(self, text: str) -> None:
         live, outbox = self._live, self._outbox
@@ -195,8 +206,8 @@ class _Connection:
                     self._subscribed.discard(channel)
                     number = live.channels.unsubscribe(self._tenant, channel, outbox)
                     outbox.put(messages.unsubscribed(channel, number))
-                case Authenticate():
-                    raise BadMessage("invalid", "This connection is authenticated.")
+                case Authenticate(token):
+                    self._prolong(token)
         except BadMessage as error:
             live.refused.add(error.code)
             outbox.put(messages.problem(error.code, str(error), publication))
