@@ -48,7 +48,7 @@ def metrics_page(metrics: Sequence[Metric] = METRICS) -> str:
             "",
             "## Of the scenario's own",
             "",
-            "A scenario may declare counters and gauges (docs/scenarios.md). They follow on the page as `locust_<name>`,",
+            "A scenario may declare counters and gauges (docs/scenarios.md). They follow as `locust_<name>`,",
             "with the labels `run` and `system` before their own; docs/systems/ lists them.",
             "",
             "## Recorded by Prometheus",
