@@ -112,7 +112,7 @@ def run(users: int, processes: int, seconds: float, *, restart: bool = False) ->
         finally:
             locust.kill()
         load.code = locust.returncode
-        entries = json.loads(output[output.index("[") :])
+        entries = json.loads(output[output.index("[\n") :])
         load.requests = {f"{entry['method']} {entry['name']}": entry for entry in entries}
         for file in Path(folder).glob("*.json"):
             load.counts.update(json.loads(file.read_text()))

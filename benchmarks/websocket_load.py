@@ -15,7 +15,7 @@ from scenarios.metrics.websocket_users import LiveUser
 __all__ = ["LiveUser"]
 
 
-@events.quitting.add_listener
+@events.quit.add_listener  # the last of Locust's events: every user has stopped
 def _leave_counts(**_: Any) -> None:
     counts = {" ".join(key): value for key, value in DECLARED.read().items()}
     (Path(os.environ["WEBSOCKET_COUNTS"]) / f"{os.getpid()}.json").write_text(json.dumps(counts))

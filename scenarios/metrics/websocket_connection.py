@@ -21,7 +21,7 @@ CONNECT_SECONDS = 10.0
 """For each step of connecting; one that takes longer has failed."""
 MOST_MESSAGE_BYTES = 1 << 20
 _CHUNK = 65536
-_ENDINGS = {
+_ENDINGS: dict[int, str] = {
     CloseCode.NORMAL_CLOSURE: "normal",
     CloseCode.GOING_AWAY: "going away",
     CloseCode.PROTOCOL_ERROR: "protocol error",
@@ -155,7 +155,8 @@ class WebSocketConnection:
         else:
             self._protocol.receive_eof()
         if self._protocol.writes:
-            self._flush()
+            with suppress(OSError):  # a service that has closed takes no answer; what it said before counts
+                self._flush()
 
     def _messages(self) -> list[str]:
         found = []
@@ -184,13 +185,10 @@ class WebSocketConnection:
     def _how_it_ended(self) -> str:
         if self._ending:
             return self._ending
-        code = self._protocol.close_code
-        return (
-            "lost" if code is None else _ENDINGS.get(CloseCode(code), "other") if code in _CODES else "other"
-        )
-
-
-_CODES = frozenset(CloseCode)
+        received, sent = self._protocol.close_rcvd, self._protocol.close_sent
+        # What the service says comes first; what we said of it (too big, not UTF-8) is next.
+        said = received or sent
+        return "lost" if said is None else _ENDINGS.get(said.code, "other")
 
 
 def _words(error: BaseException) -> str:

@@ -63,6 +63,10 @@ class LiveUser(User):  # type: ignore[misc]
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
+        try:
+            live_token(environment, 0, 0)
+        except MissingCredential as error:
+            raise StopTest(str(error)) from None
         self.random = Random()
         self._fire = environment.events.request.fire
         self._url = _websocket_url(environment.host or self.host) + PATH
@@ -82,10 +86,6 @@ class LiveUser(User):  # type: ignore[misc]
         """Take a place, connect in the background, and begin the schedule at a moment of its own."""
         self._number = LiveUser._numbers.take()
         self._place = place(self._number, self.subscribers_per_channel, *_worker(self.environment))
-        try:
-            live_token(self.environment, self._place.number, self._place.tenant)
-        except MissingCredential as error:
-            raise StopTest(str(error)) from None
         self._due = time.perf_counter() + self.random.uniform(0, self._period)
         LiveUser._all.add(self)
         if LiveUser._watch is None:
