@@ -116,7 +116,7 @@ class WebSocketConnection:
         """The text messages that have come since, at least one; raises ConnectionEnded, or TimeoutError."""
         found, self._ready = self._ready, []
         while not found:
-            if self._protocol.state is State.CLOSED:
+            if self._is_over():
                 raise ConnectionEnded(self._how_it_ended())
             try:
                 self._feed()
@@ -181,6 +181,15 @@ class WebSocketConnection:
                 else:
                     with suppress(OSError):  # the empty bytes mean the end of what we send
                         self._socket.shutdown(socket.SHUT_WR)
+
+    def _is_over(self) -> bool:
+        # Not before the service closes TCP, as RFC 6455 has it: one that forgets to would hold the user for ever.
+        protocol = self._protocol
+        return (
+            protocol.state is State.CLOSED
+            or protocol.close_rcvd is not None
+            or protocol.parser_exc is not None
+        )
 
     def _how_it_ended(self) -> str:
         if self._ending:
