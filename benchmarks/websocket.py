@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import resource
+import socket
 import subprocess
 import sys
 import tempfile
@@ -86,14 +87,14 @@ def run(users: int, processes: int, seconds: float, *, restart: bool = False) ->
             [
                 sys.executable, "-m", "locust", "-f", "benchmarks/websocket_load.py", "--headless", "--json",
                 "--host", service.url, "-u", str(users), "-r", str(SPAWN_RATE), "--stop-timeout", "10",
-                "-t", f"{ramp + seconds:.0f}s", *(["--processes", str(processes)] if processes > 1 else []),
+                "-t", f"{ramp + seconds:.0f}s", *in_processes(processes),
             ],
             cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env={**os.environ, "WEBSOCKET_COUNTS": folder},
         )  # fmt: skip
         try:
             started = time.monotonic()
-            _until(lambda: _connections(service) >= users, ramp + 60)
+            _until(lambda: _connections(service) >= users or locust.poll() is not None, ramp + 60)
             time.sleep(SETTLE_SECONDS)
             end = (
                 started + ramp + seconds - 2
@@ -112,12 +113,23 @@ def run(users: int, processes: int, seconds: float, *, restart: bool = False) ->
         finally:
             locust.kill()
         load.code = locust.returncode
+        if "[\n" not in output:
+            raise RuntimeError(f"Locust ended with {load.code}: {load.log[-2000:]}")
         entries = json.loads(output[output.index("[\n") :])
         load.requests = {f"{entry['method']} {entry['name']}": entry for entry in entries}
         for file in Path(folder).glob("*.json"):
             load.counts.update(json.loads(file.read_text()))
         load.pages.append((time.monotonic(), read_page(service.url)))
     return load
+
+
+def in_processes(number: int) -> list[str]:
+    """Locust's options for several processes, on a port of their own: its usual one may be another run's."""
+    if number == 1:
+        return []
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = str(nobody.getsockname()[1])
+    return ["--processes", str(number), "--master-bind-port", port, "--master-port", port]
 
 
 def _connections(service: Running) -> float:

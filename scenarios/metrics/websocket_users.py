@@ -86,7 +86,8 @@ class LiveUser(User):  # type: ignore[misc]
         """Take a place, connect in the background, and begin the schedule at a moment of its own."""
         self._number = LiveUser._numbers.take()
         self._place = place(self._number, self.subscribers_per_channel, *_worker(self.environment))
-        self._due = time.perf_counter() + self.random.uniform(0, self._period)
+        # Not at once: nobody publishes before the page has loaded, and all together would be a wave.
+        self._due = time.perf_counter() + self.random.uniform(self._period, 2 * self._period)
         LiveUser._all.add(self)
         if LiveUser._watch is None:
             LiveUser._watch = gevent.spawn(_watch)

@@ -13,6 +13,7 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
+from benchmarks.websocket import in_processes
 from reference.running import running
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,7 +65,7 @@ class Load:
         command = [
             sys.executable, "-m", "locust", "-f", locustfile, "--headless", "--json", "--host", url,
             "-u", str(users), "-r", "100", "--stop-timeout", "5",
-            *(["--processes", str(processes)] if processes > 1 else []),
+            *in_processes(processes),
         ]  # fmt: skip
         kept = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST")}
         self.process = subprocess.Popen(
