@@ -20,7 +20,9 @@ from locust.runners import WorkerRunner
 from exporters.in_flight import IN_FLIGHT, track_request
 from scenarios.credentials import MissingCredential
 from scenarios.metrics import websocket_counters as counters
+from scenarios.metrics.back_off import rest
 from scenarios.metrics.live_token import live_token
+from scenarios.metrics.round_trips import ROUND_TRIP, RoundTrips
 from scenarios.metrics.sequence_check import Arrival, SequenceCheck
 from scenarios.metrics.websocket_connection import ConnectionEnded, NotConnected, WebSocketConnection
 from scenarios.metrics.websocket_places import Numbers, place
@@ -29,13 +31,11 @@ from swarmscope.measurements import RequestKey
 logger = logging.getLogger(__name__)
 
 PATH = "/api/v1/live"
-CONNECT, ROUND_TRIP, DELIVERY = (RequestKey("WS", name) for name in ("connect", "round trip", "delivery"))
+CONNECT, DELIVERY = RequestKey("WS", "connect"), RequestKey("WS", "delivery")
 ANSWER_SECONDS = 10.0
 """After which an acknowledgement, or the answer to a subscription, is given up, and the connection with it."""
 LATE_SECONDS = 5.0
 """After which a message that others have overtaken counts as lost."""
-FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 0.5, 10.0
-"""Between two attempts to connect: doubled each time, and half of it by chance, so that users do not come in waves."""
 STEADY_SECONDS = 10.0
 """A connection that lasted this long was a good one: the next rest is the first again."""
 LEAVE_SECONDS = 3.0
@@ -75,8 +75,7 @@ class LiveUser(User):  # type: ignore[misc]
         self._leaving = False
         self._tenant = self._publisher = ""
         self._sequence = 0
-        self._outstanding: dict[int, tuple[int, float, float]] = {}
-        """Publications without an acknowledgement: sequence number → number in flight, when it was due, and sent."""
+        self._round_trips = RoundTrips(IN_FLIGHT)
         self._check = SequenceCheck()
         self._period = 1 / self.messages_per_second
 
@@ -113,7 +112,7 @@ class LiveUser(User):  # type: ignore[misc]
         message = _PUBLISH % (
             self._place.channel, sequence, due + _TO_WALL_CLOCK, self._tenant, self.random.random() * 100
         )  # fmt: skip
-        self._outstanding[sequence] = IN_FLIGHT.begin(ROUND_TRIP), due, time.perf_counter()
+        self._round_trips.begin(sequence, due)
         try:
             connection.send(message)
         except ConnectionEnded:
@@ -132,9 +131,7 @@ class LiveUser(User):  # type: ignore[misc]
             pass
         finally:
             self._keeper.kill()
-            for number, _, _ in self._outstanding.values():
-                IN_FLIGHT.end_unanswered(number)
-            self._outstanding.clear()
+            self._round_trips.cut_off()
             LiveUser._all.discard(self)
             LiveUser._numbers.give_back(self._number)
 
@@ -224,8 +221,7 @@ class LiveUser(User):  # type: ignore[misc]
             case "message":
                 self._delivered(message, now, len(text))
             case "acknowledged":
-                number, due, _ = self._outstanding.pop(message["sequence"])
-                IN_FLIGHT.end(number)
+                due = self._round_trips.end(message["sequence"])
                 counters.ACKNOWLEDGED.add()
                 self._report(ROUND_TRIP, due, now, len(text))
             case "unsubscribed":
@@ -250,16 +246,12 @@ class LiveUser(User):  # type: ignore[misc]
                 counters.OUT_OF_ORDER.add()
 
     def _refused(self, message: dict[str, Any], now: float) -> None:
-        number, due, _ = self._outstanding.pop(message.get("sequence", 0), (None, now, now))
-        if number is not None:
-            IN_FLIGHT.end(number)
+        due = self._round_trips.end(message["sequence"]) if "sequence" in message else now
         self._report(ROUND_TRIP, due, now, exception=Refused(str(message["code"])))
 
     def _fail_outstanding(self, error: Exception) -> None:
         now = time.perf_counter()
-        outstanding, self._outstanding = self._outstanding, {}
-        for number, due, _ in outstanding.values():
-            IN_FLIGHT.end(number)
+        for due in self._round_trips.end_all():
             self._report(ROUND_TRIP, due, now, exception=error)
 
     def _end_subscription(self, sent: int | None) -> None:
@@ -294,15 +286,9 @@ class LiveUser(User):  # type: ignore[misc]
         before = self._check.lost
         self._check.give_up(now - LATE_SECONDS)
         counters.LOST.add(self._check.lost - before)
-        oldest = next(iter(self._outstanding.values()), None)
-        if self._connection is not None and oldest is not None and oldest[2] < now - ANSWER_SECONDS:
+        oldest = self._round_trips.oldest()
+        if self._connection is not None and oldest is not None and oldest < now - ANSWER_SECONDS:
             self._connection.abort("no answer")
-
-
-def rest(failures: int, random: Random) -> float:
-    """Seconds to stay away after so many failures in a row."""
-    longest = min(LONGEST_REST_SECONDS, FIRST_REST_SECONDS * 2.0 ** min(max(failures - 1, 0), 20))
-    return longest / 2 + random.uniform(0, longest / 2)
 
 
 _PUBLISH = (
