@@ -1,7 +1,7 @@
 """One WebSocket connection of a load generator: the protocol is the `websockets` library's, the socket is gevent's.
 
 The library's sans-I/O half does all of RFC 6455; what it leaves to its user is moving bytes, which here costs one
-system call for however many messages have arrived. The alternatives: docs/systems/metrics-websocket.md.
+system call for however many messages have arrived. Beside others: benchmarks/websocket_clients.py.
 """
 
 from __future__ import annotations
