@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import ssl
 from contextlib import suppress
+from functools import cache
 from threading import Lock  # gevent's, where Locust has patched it
 
 from websockets.client import ClientProtocol
@@ -78,9 +79,7 @@ class WebSocketConnection:
         try:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if uri.secure:
-                self._socket = ssl.create_default_context().wrap_socket(
-                    self._socket, server_hostname=uri.host
-                )
+                self._socket = _tls().wrap_socket(self._socket, server_hostname=uri.host)
             self._shake_hands()
         except BaseException as error:
             self._socket.close()
@@ -198,6 +197,12 @@ class WebSocketConnection:
         # What the service says comes first; what we said of it (too big, not UTF-8) is next.
         said = received or sent
         return "lost" if said is None else _ENDINGS.get(said.code, "other")
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    # Once: it reads every certificate of the machine.
+    return ssl.create_default_context()
 
 
 def _words(error: BaseException) -> str:

@@ -46,6 +46,8 @@ def place(local_number: int, subscribers: int, worker: int, processes: int) -> P
     members in each of them. Where it is not (workers on several machines; 0), channels are within one worker.
     """
     worker = max(worker, 0)
+    if worker >= processes:
+        processes = 0  # several machines with several processes each: none knows how many there are in all
     number = local_number * processes + worker if processes else local_number
     tenant, channel = number // subscribers % TENANTS, number // subscribers // TENANTS
     prefix = "" if processes else f"w{worker}-"

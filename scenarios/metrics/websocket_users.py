@@ -59,6 +59,7 @@ class LiveUser(User):  # type: ignore[misc]
     subscribers_per_channel: ClassVar[int] = 10
     _numbers = Numbers()
     _all: ClassVar[set[LiveUser]] = set()
+    _has_complained: ClassVar[bool] = False
     _watch: ClassVar[gevent.Greenlet | None] = None
 
     def __init__(self, environment: Any) -> None:
@@ -204,7 +205,9 @@ class LiveUser(User):  # type: ignore[misc]
             ending = error.ending
         except Exception:
             # A service that sends what nobody can read costs this connection, not this user.
-            logger.exception("A live connection is given up for what came over it.")
+            if not LiveUser._has_complained:
+                LiveUser._has_complained = True
+                logger.exception("Connections are given up for what came over them; it is said once.")
         finally:
             self._connection = None
             counters.CONNECTIONS.add(-1)

@@ -19,6 +19,13 @@ def test_workers_that_do_not_know_how_many_they_are_keep_to_themselves():
     assert here.name != there.name
 
 
+def test_processes_of_another_machine_keep_to_themselves():
+    here = {place(local, 10, worker, 2) for worker in (0, 1) for local in range(100)}
+    there = {place(local, 10, worker, 2) for worker in (2, 3) for local in range(100)}
+    assert not {one.channel for one in here} & {one.channel for one in there}
+    assert len({one.name for one in here | there}) == 400
+
+
 def test_who_replaces_a_user_takes_its_number():
     numbers = Numbers()
     assert [numbers.take() for _ in range(3)] == [0, 1, 2]
