@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.server import serve
 
 from benchmarks.websocket import in_processes
 from reference.running import running
@@ -253,6 +256,35 @@ def test_a_service_that_is_not_there_costs_attempts_and_no_user(load):
     assert users.failed("connect") == users.finished("connect") >= 6
     assert users.count("messages_intended_total") > 0
     assert "Traceback" not in users.log
+
+
+def test_a_service_that_talks_nonsense_costs_connections_and_no_user(load):
+    subscribed = []
+
+    def talk(connection):
+        tenant = {"type": "ready", "tenant": "tenant-01", "publisher": "x"}
+        for answer in (tenant, {"type": "subscribed", "channel": "live-0", "subscribers": 1}):
+            connection.recv()
+            connection.send(json.dumps(answer))
+        subscribed.append(connection)
+        connection.send("nonsense")
+        connection.recv(timeout=PATIENCE_SECONDS)
+
+    def hang_up(connection):
+        with contextlib.suppress(ConnectionClosed):
+            talk(connection)
+
+    with serve(hang_up, "127.0.0.1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        users = load(f"http://127.0.0.1:{server.socket.getsockname()[1]}", 1)
+        eventually(lambda: len(subscribed) >= 3)
+        users.stop()
+        server.shutdown()
+        thread.join()
+    assert users.count("disconnections_total other") >= 2
+    assert users.count("reconnections_total") >= 2
+    assert users.log.count("Connections are given up for what came over them") == 1
 
 
 def test_without_a_token_for_another_host_the_run_ends_with_what_to_do(load):
