@@ -43,6 +43,8 @@ class Kind(StrEnum):
     """Acknowledges what was sent without storing it. Carried out by services that acknowledge events."""
     DOUBLE = "double"
     """Stores what was sent twice. Carried out by services that acknowledge events."""
+    DROP = "drop"
+    """Cuts the share `probability` of the open WebSocket connections, at once and again each second."""
 
 
 INSIDE = frozenset({Kind.LEAK, Kind.LOSE, Kind.DOUBLE})
@@ -151,7 +153,7 @@ class FaultBoard:
         delay = 0.0
         kinds: list[Kind] = []
         for fault, _ in self.active():
-            if fault.kind is Kind.SLOW_QUERY or not fault.hits(method, route):
+            if fault.kind in (Kind.SLOW_QUERY, Kind.DROP) or not fault.hits(method, route):
                 continue
             if fault.probability < 1 and self._chance.random() >= fault.probability:
                 continue
