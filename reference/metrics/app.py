@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from reference.metrics import accounts, dashboards, events, sessions
@@ -11,6 +11,7 @@ from reference.metrics.api import API
 from reference.metrics.auth_routes import AuthRoutes
 from reference.metrics.dashboard_routes import DashboardRoutes
 from reference.metrics.event_routes import EventRoutes
+from reference.metrics.live import live_routes
 from reference.metrics.openapi import document
 from reference.metrics.population import populate
 
@@ -44,8 +45,10 @@ class MetricsAPI(API):
             faults_may_be_switched=faults_may_be_switched,
         )
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[Route | WebSocketRoute]:
         """Every path of the API."""
-        # Routes of the live WebSockets are joined here.
         groups = (AuthRoutes(self), EventRoutes(self), DashboardRoutes(self), AdminRoutes(self))
-        return [route for group in groups for route in group.routes()]
+        return [
+            *(route for group in groups for route in group.routes()),
+            *live_routes(self.service, self.tokens),
+        ]

@@ -12,10 +12,13 @@ from locust import between
 from scenarios.metrics.admin import AdminTasks
 from scenarios.metrics.auth_load import AuthTasks, LoginTasks
 from scenarios.metrics.dashboards import DashboardTasks
+from scenarios.metrics.database_users import BatchInsertUser, InsertUser, MixedUser, QueryUser
 from scenarios.metrics.ingest import QueryTasks, SendTasks
 from scenarios.metrics.journeys import Journey
+from scenarios.metrics.websocket_users import LiveUser
 
-# Users over WebSockets and of the database itself are imported here.
+__all__ = ["BatchInsertUser", "InsertUser", "LiveUser", "MixedUser", "QueryUser"]
+"""Users over WebSockets and of the database itself; Locust finds them here, like those below."""
 
 PACES: dict[str, tuple[int, tuple[float, float]]] = {
     "busy": (20, (0.2, 0.6)),
