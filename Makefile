@@ -18,6 +18,7 @@ SYSTEM ?= triggers
 LOAD := --system="$$SYSTEM" --profile="$$PROFILE" --environment="$$ENVIRONMENT" --host="$$HOST" \
   --duration="$$DURATION" --users="$$USERS" --processes="$$PROCESSES" --locust-args="$$LOCUST_ARGS"
 export SYSTEM PROFILE DURATION HOST USERS ENVIRONMENT PROCESSES LOCUST_ARGS NAME
+export N C METHOD BODY HEADERS P50 P90 P95 P99 ERRORS
 
 BIN := .venv/bin
 CLI := $(BIN)/python -m swarmscope.edge.cli
@@ -25,7 +26,7 @@ READY := .venv/.ready
 LOCK := requirements.lock
 RULES = $(wildcard prometheus/rules/*.yml alerts/*.generated.yml)
 
-.PHONY: help run up down status doctor test test-long check generate bench new clean lock programs test-programs
+.PHONY: help run up down status doctor test test-long quick check generate bench new clean lock programs test-programs
 
 help: ## List what there is.
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +55,14 @@ test: $(READY) test-programs ## Run every test (PYTEST_ARGS='-n 2').
 
 test-long: $(READY) test-programs ## Run the tests that take minutes: capacity, a million rows, every target broken once.
 	@$(BIN)/python -m pytest -m long -n 0 $(PYTEST_LONG_ARGS)
+
+# SECONDS and PATH-like names mean something to bash: these go by names of their own.
+quick: export QUICK_SECONDS = $(SECONDS)
+quick: export QUICK_URL = $(URL)
+quick: $(READY) ## Time one request, seconds long: URL= N= SECONDS= C= METHOD= BODY= HEADERS= P50= P95= P99= ERRORS=
+	@exec $(CLI) quick "$$QUICK_URL" --requests="$$N" --seconds="$$QUICK_SECONDS" --concurrency="$$C" \
+	  --method="$$METHOD" --body="$$BODY" --headers="$$HEADERS" --p50="$$P50" --p90="$$P90" --p95="$$P95" \
+	  --p99="$$P99" --errors="$$ERRORS"
 
 check: $(READY) programs ## What CI checks: format, lint, types, generated files, rules, configuration.
 	$(BIN)/ruff format --check --quiet .
@@ -88,7 +97,10 @@ lock: $(READY) ## Choose the newest versions that pyproject.toml allows and writ
 	  --output-file $(LOCK) pyproject.toml
 
 programs:
-	@scripts/install-packages.sh prometheus=prometheus prometheus-alertmanager=prometheus-alertmanager
+	@scripts/install-packages.sh prometheus=prometheus prometheus-alertmanager=prometheus-alertmanager \
+	  $$(scripts/packages-for-system.sh "$$SYSTEM")
+	@scripts/install-packages.sh $$(scripts/packages-for-system.sh --optional "$$SYSTEM") || \
+	  echo "Going on without: the run says what is not measured." >&2
 
 # The tests run the reference services on a PostgreSQL of their own, too.
 test-programs: programs

@@ -18,6 +18,7 @@ PARTS = {
     "exactness": 60,
     "reference_triggers": 60,
     "database": 240,
+    "websocket": 200,
 }
 """Module → seconds after which it is given up."""
 

@@ -152,7 +152,10 @@ class Observer:
 
     def _note_interruption(self) -> None:
         life = self.current
-        if life.planned_seconds is not None and not life.aborted_by:
+        if life.planned_seconds is None:
+            # A climb has no planned time, but an end of its own; any other such run is meant to be ended by hand.
+            life.interrupted = life.climbing is not None and not life.aborted_by
+        elif not life.aborted_by:
             life.interrupted = time.time() - (life.started or 0.0) < life.planned_seconds - 1.5
 
     def _finish(self, life: RunLife, ended: EndedRun) -> None:

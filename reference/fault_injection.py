@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
+import random
 from collections import deque
+from contextlib import suppress
 from typing import Any
 
 from starlette.requests import Request
@@ -18,9 +20,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reference.faults import CONTROL, Fault, FaultBoard, FaultError, Kind, describe, parse_faults
 from reference.server_metrics import Counter, Gauge, RouteNames, ServerMetrics
+from reference.throttle import Turnstile
+from reference.websocket_faults import CONNECT, WebSocketFaults
 
 MOST_BUFFERED = 1 << 20
 """Bytes of a body that a hung request reads ahead (to notice that the client left) before it leaves it unread."""
+_KINDS = "swarmscope.faults"
+"""Where a request's scope says which faults hit it."""
+
+
+def is_asked_for(kind: Kind, request: Request) -> bool:
+    """Whether a fault of this kind, one that the service itself carries out, hits this request."""
+    return kind in request.scope.get(_KINDS, ())
 
 
 class FaultInjection:
@@ -29,6 +40,7 @@ class FaultInjection:
     def __init__(self, board: FaultBoard) -> None:
         self.board = board
         self._changed = asyncio.Event()
+        self._turnstiles: dict[int, tuple[Fault, Turnstile]] = {}
         board.on_change = self._wake
         self.injected = Counter(
             "reference_faults_injected_total",
@@ -36,6 +48,7 @@ class FaultInjection:
             ("kind",),
             [(kind,) for kind in Kind],
         )
+        self.websockets = WebSocketFaults(board, self.injected.add, self.change, random.Random())
 
     def register(self, metrics: ServerMetrics) -> None:
         """Publish what is injected and what is active."""
@@ -53,16 +66,30 @@ class FaultInjection:
     def _wake(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
+        self._turnstiles.clear()
+
+    async def change(self, timeout: float | None) -> None:
+        """Wait until other faults are commanded, at most so many seconds."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), timeout)
+
+    async def outlast(self, fault: Fault) -> None:
+        """Wait until a fault has ended."""
+        while (left := self.board.seconds_left(fault)) != 0.0:
+            await self.change(left)
 
     def middleware(self, app: ASGIApp, routes: RouteNames) -> ASGIApp:
         """The ASGI layer; sits inside the metrics', so that its delays are measured."""
         board = self.board
 
         async def faulty(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] != "http" or not board.active():
+            is_websocket = scope["type"] == "websocket"
+            if not is_websocket and (scope["type"] != "http" or not board.active()):
                 await app(scope, receive, send)
                 return
-            decision = board.decide(scope["method"], routes.find(scope["path"]))
+            route = routes.find(scope["path"])
+            decision = board.decide(CONNECT if is_websocket else scope["method"], route)
+            scope[_KINDS] = decision.kinds
             for kind in decision.kinds:
                 self.injected.add(kind)
             if decision.hang is not None:
@@ -70,9 +97,16 @@ class FaultInjection:
                 if not await self._outlast(decision.hang, held):
                     return
                 receive = held.replay
+            if decision.throttle is not None:
+                held = _HeldRequest(receive)
+                if not await self._queue(decision.throttle, held):
+                    return
+                receive = held.replay
             if decision.delay_seconds:
                 await asyncio.sleep(decision.delay_seconds)
-            if decision.error is not None:
+            if is_websocket:
+                await self.websockets.connect(decision, app, route, scope, receive, send)
+            elif decision.error is not None:
                 answer = JSONResponse(
                     {"code": "injected_fault", "detail": "A commanded fault."}, decision.error.status
                 )
@@ -84,12 +118,31 @@ class FaultInjection:
 
     async def _outlast(self, fault: Fault, held: _HeldRequest) -> bool:
         """Wait until the fault has ended; False when the client left before that."""
+        never: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        return await self._hold(fault, held, never)
+
+    async def _queue(self, fault: Fault, held: _HeldRequest) -> bool:
+        """Wait in line until let through, or until the fault has ended; False when the client left before that."""
+        # By identity: two equal throttles are two lines, and one that is put again starts anew.
+        _, turnstile = self._turnstiles.setdefault(
+            id(fault), (fault, Turnstile(fault.rate, asyncio.get_running_loop().time))
+        )
+        place = turnstile.enter()
+        try:
+            return await self._hold(fault, held, place)
+        finally:
+            turnstile.leave(place)
+
+    async def _hold(self, fault: Fault, held: _HeldRequest, released: asyncio.Future[None]) -> bool:
+        """Wait until released, or until the fault has ended; False when the client left before that."""
         gone = asyncio.ensure_future(held.client_gone())
         try:
-            while (left := self.board.seconds_left(fault)) != 0.0:
+            while not released.done() and (left := self.board.seconds_left(fault)) != 0.0:
                 changed = asyncio.ensure_future(self._changed.wait())
                 # A body too long to look past ends the watch without an answer: then only the fault is awaited.
-                watched = {changed} if gone.done() else {changed, gone}
+                watched: set[asyncio.Future[Any]] = (
+                    {changed, released} if gone.done() else {changed, released, gone}
+                )
                 await asyncio.wait(watched, timeout=left, return_when=asyncio.FIRST_COMPLETED)
                 changed.cancel()
                 if gone.done() and gone.result():
@@ -131,7 +184,7 @@ class _HeldRequest:
         size = 0
         while size <= MOST_BUFFERED:
             message = await self._receive()
-            if message["type"] == "http.disconnect":
+            if message["type"] in ("http.disconnect", "websocket.disconnect"):
                 return True
             self._messages.append(message)
             size += len(message.get("body", b""))

@@ -119,6 +119,10 @@ class SQLite:
         else:
             commit.set_result(None)
 
+    async def occupy(self, seconds: float) -> None:
+        """Only time: a statement that really took it would hold the loop, and so every request."""
+        await asyncio.sleep(seconds)
+
     async def close(self) -> None:
         """Commit what is under way and close."""
         if self._commit is not None:
@@ -129,3 +133,11 @@ class SQLite:
     def connections(self) -> dict[str, int]:
         """Both stay open; a statement never outlasts a turn of the loop, so none is ever seen in use."""
         return {"idle": len(self._open), "in_use": 0}
+
+    def most_connections(self) -> int:
+        """The writer and the reader."""
+        return 2
+
+    def seconds_in_use(self) -> float:
+        """Nothing: a statement runs within a turn of the loop, and nobody ever waits for a connection."""
+        return 0.0

@@ -1,14 +1,19 @@
 import contextlib
 import io
+import json
 import re
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import requests
+import websockets.sync.client
+from prometheus_client.parser import text_string_to_metric_families
 
 from reference.running import Running, running
+from reference.tokens import LOCAL_SECRET, Tokens
 from reference.triggers.__main__ import main
 
 
@@ -109,3 +114,113 @@ def client(triggers: Running, database_url: str) -> Iterator[Callable[..., Clien
             return made
 
         yield create
+
+
+class LiveClient:
+    """One connection to /api/v1/live."""
+
+    def __init__(self, url: str, token: str | None, query: str = "", **options: Any) -> None:
+        self.socket = websockets.sync.client.connect(
+            f"ws{url.removeprefix('http')}/api/v1/live{query}", compression=None, legacy=True, **options
+        )
+        if token is not None:
+            assert self.ask(type="authenticate", token=token)["type"] == "ready"
+
+    def send(self, **message: Any) -> None:
+        self.socket.send(json.dumps(message))
+
+    def next(self) -> dict[str, Any]:
+        """The next message from the service."""
+        return json.loads(self.socket.recv(timeout=10))
+
+    def ask(self, **message: Any) -> dict[str, Any]:
+        """Send a message; returns the next one that comes."""
+        self.send(**message)
+        return self.next()
+
+    def subscribe(self, channel: str = "c") -> dict[str, Any]:
+        return self.ask(type="subscribe", channel=channel)
+
+    def publish(self, sequence: int, data: Any = None, channel: str = "c") -> None:
+        self.send(type="publish", channel=channel, sequence=sequence, data=data)
+
+    def closing(self) -> tuple[int, str]:
+        """Code and reason of the close frame that ends the connection, whatever comes before it."""
+        with pytest.raises(websockets.ConnectionClosed) as closed:
+            while True:
+                self.socket.recv(timeout=15)
+        assert closed.value.rcvd is not None, "the connection ended without a close frame"
+        return closed.value.rcvd.code, closed.value.rcvd.reason
+
+
+def live_token(tenant: Any = "tenant-a", seconds: float = 600, **claims: Any) -> str:
+    return Tokens("metrics", LOCAL_SECRET).issue("someone", seconds, {"tenant": tenant, **claims})
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A service of live channels."""
+    database = str(tmp_path_factory.mktemp("live") / "live.sqlite3")
+    with running("reference.metrics.live_service", "--database", database, "--local-key", "--faults") as one:
+        yield one
+
+
+@pytest.fixture
+def live_client(live: Running) -> Iterator[Callable[..., LiveClient]]:
+    """Connects clients: of tenant-a, of another tenant, or with a token of the test's own (None: without)."""
+    with contextlib.ExitStack() as stack:
+
+        def connect(tenant: str = "tenant-a", query: str = "", **options: Any) -> LiveClient:
+            token = options.pop("token", live_token(tenant))
+            client = LiveClient(live.url, token, query, **options)
+            stack.callback(client.socket.close)
+            return client
+
+        yield connect
+
+
+@pytest.fixture
+def live_client_of() -> Iterator[Callable[..., LiveClient]]:
+    """Connects clients to a service of the test's own."""
+    with contextlib.ExitStack() as stack:
+
+        def connect(url: str, token: str | None = live_token()) -> LiveClient:
+            client = LiveClient(url, token)
+            stack.callback(client.socket.close)
+            return client
+
+        yield connect
+
+
+@pytest.fixture
+def live_count(live: Running) -> Callable[..., float]:
+    """Reads a number of the service's page: `live_count("live_published_total")`."""
+
+    def read(name: str, **labels: str) -> float:
+        page = requests.get(f"{live.url}/metrics", timeout=10).text
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(page)
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    return read
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], bool]], None]:
+    """Waits until something is so."""
+
+    def wait(is_so: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 20
+        while not is_so():
+            assert time.monotonic() < deadline, "what the test waits for did not happen"
+            time.sleep(0.02)
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def make_live_token() -> Callable[..., str]:
+    return live_token

@@ -47,6 +47,12 @@ class Program:
     """What the kernel sends it when we are killed."""
     needed_by_load: bool = False
     """Whether the load makes no sense without it."""
+    check: Callable[[], bool] | None = None
+    """Says whether it is ready, where no URL can."""
+    carries_others: bool = False
+    """Whether others need it from their start to their end: it is ready before they start, and ends after them."""
+    is_optional: bool = False
+    """Whether a run is as good without it, but for what only it can measure."""
 
 
 class Interrupted(Exception):
@@ -105,6 +111,8 @@ class Process(HTTPExecutor):  # type: ignore[misc]
                 f"{self.program.title} {in_words(code)} while starting{self.last_words()}",
                 f"its log is {self.log}",
             )
+        if self.program.check is not None:
+            return self.program.check()
         return not self.program.health_url or self.after_start_check()
 
     @property

@@ -32,10 +32,11 @@ class Stack:
 
     def __enter__(self) -> Stack:
         try:
-            for process in self.processes:
-                process.launch()
-            for process in self.processes:
-                process.await_ready()
+            for group in self._groups():
+                for process in group:
+                    process.launch()
+                for process in group:
+                    process.await_ready()
         except BaseException:
             self.end()
             raise
@@ -62,8 +63,16 @@ class Stack:
         return dead
 
     def end(self) -> None:
-        """End every program, the last started first; all are asked before the first is waited for."""
-        for process in reversed(self.processes):
-            process.ask_to_stop(process.program.stop_signal)
-        for process in reversed(self.processes):
-            process.end()
+        """End every program, the last started first; those that carry others, after the others have ended."""
+        for group in reversed(self._groups()):
+            for process in reversed(group):
+                process.ask_to_stop(process.program.stop_signal)
+            for process in reversed(group):
+                process.end()
+
+    def _groups(self) -> list[list[Process]]:
+        """Those that carry others, and those that are carried."""
+        return [
+            [process for process in self.processes if process.program.carries_others is carries]
+            for carries in (True, False)
+        ]
