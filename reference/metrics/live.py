@@ -20,7 +20,7 @@ from starlette.routing import WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.utils import ClientDisconnected
 
-from reference.faults import NOTHING, Decision
+from reference.faults import NOTHING, Decision, Kind
 from reference.metrics import live_messages as messages
 from reference.metrics.live_channels import MOST_CHANNELS, Channels, Outbox
 from reference.metrics.live_messages import Authenticate, BadMessage, Publish, Subscribe, Unsubscribe
@@ -228,6 +228,8 @@ class _Connection:
             raise BadMessage("sequence", f"sequence: expected more than {self._sequences[channel]}")
         self._sequences[channel] = sequence
         listeners = live.channels.listeners(self._tenant, channel, self._outbox)
+        if Kind.LEAK in decision.kinds:
+            listeners = [*listeners, *live.channels.strangers(self._tenant, channel)]
         live.published.add()
         live.delivered.add(amount=len(listeners))
         self._outbox.put(messages.acknowledged(channel, sequence, len(listeners)))
@@ -245,7 +247,9 @@ class _Connection:
                 decision.error is None
             ):  # else it is lost, which the count at the end of the subscription shows
                 held = decision.delay_seconds
-                listener.outbox.put(text, self._loop.time() + held if held else 0.0, decision.hang)
+                due = self._loop.time() + held if held else 0.0
+                for _ in range(2 if Kind.DOUBLE in decision.kinds else 1):
+                    listener.outbox.put(text, due, decision.hang)
 
     def _bound(self, known: set[str] | dict[str, int], channel: str) -> None:
         if channel not in known and len(known) >= MOST_CHANNELS:

@@ -104,6 +104,15 @@ class Channels:
             self._channels.pop((tenant, channel), None)
         return subscription.delivered if subscription else 0
 
+    def strangers(self, tenant: str, channel: str) -> list[Subscription]:
+        """Everyone in the other tenants' channels of this name: what a service that leaks would deliver to."""
+        return [
+            subscription
+            for (owner, name), members in self._channels.items()
+            if name == channel and owner != tenant
+            for subscription in members.values()
+        ]
+
     def listeners(self, tenant: str, channel: str, sender: Outbox) -> list[Subscription]:
         """Everyone in a channel but the sender, who has the acknowledgement."""
         members = self._channels.get((tenant, channel), {})
