@@ -8,6 +8,7 @@ has `setpriv`, the kernel is asked to do that.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import shutil
 import signal
@@ -130,9 +131,9 @@ class Process(HTTPExecutor):  # type: ignore[misc]
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(sig)
 
-    def end(self) -> None:
+    def end(self, at_most: float = math.inf) -> None:
         """Stop it and everything that it started: politely, and by force when that takes too long."""
-        self._timeout = self.program.stop_seconds
+        self._timeout = min(self.program.stop_seconds, at_most)
         # How it ended no longer matters, and when it mattered, exit_code has told.
         with contextlib.suppress(ProcessFinishedWithError):
             self.stop()
