@@ -198,6 +198,8 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=40.0)
     options = parser.parse_args()
+    if options.seconds < 15:
+        parser.error("--seconds: at least 15, so that a second remains on each side of the restart")
     files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files < options.users + 100:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(options.users + 100, most), most))
