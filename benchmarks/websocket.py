@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import resource
+import signal
 import socket
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,7 @@ def run(users: int, processes: int, seconds: float, *, restart: bool = False) ->
                 "--host", service.url, "-u", str(users), "-r", str(SPAWN_RATE), "--stop-timeout", "10",
                 "-t", f"{ramp + seconds:.0f}s", *in_processes(processes),
             ],
-            cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            cwd=ROOT, text=True, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env={**os.environ, "WEBSOCKET_COUNTS": folder},
         )  # fmt: skip
         try:
@@ -111,7 +112,9 @@ def run(users: int, processes: int, seconds: float, *, restart: bool = False) ->
                 time.sleep(1)
             output, load.log = locust.communicate(timeout=60)
         finally:
-            locust.kill()
+            # Workers outlive a master that is killed by a minute: all that it started goes with it.
+            with suppress(ProcessLookupError):
+                os.killpg(locust.pid, signal.SIGKILL)
         load.code = locust.returncode
         if "[\n" not in output:
             raise RuntimeError(f"Locust ended with {load.code}: {load.log[-2000:]}")
@@ -195,6 +198,8 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=40.0)
     options = parser.parse_args()
+    if options.seconds < 15:
+        parser.error("--seconds: at least 15, so that a second remains on each side of the restart")
     files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files < options.users + 100:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(options.users + 100, most), most))

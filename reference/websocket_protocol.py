@@ -38,7 +38,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if message["type"] == "websocket.send":
             if not self.writable.is_set():
                 await self.writable.wait()
-            if self.close_sent:
+            # A connection that failed in mid-write is told of in the loop's next turn; what is written until then is
+            # a warning each.
+            if self.close_sent or self.transport.is_closing():
                 raise ClientDisconnected
         await super().send(message)
 
