@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
+import random
 from collections import deque
+from contextlib import suppress
 from typing import Any
 
 from starlette.requests import Request
@@ -19,9 +21,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from reference.faults import CONTROL, Fault, FaultBoard, FaultError, Kind, describe, parse_faults
 from reference.server_metrics import Counter, Gauge, RouteNames, ServerMetrics
 from reference.throttle import Turnstile
+from reference.websocket_faults import CONNECT, WebSocketFaults
 
 MOST_BUFFERED = 1 << 20
 """Bytes of a body that a hung request reads ahead (to notice that the client left) before it leaves it unread."""
+_KINDS = "swarmscope.faults"
+"""Where a request's scope says which faults hit it."""
+
+
+def is_asked_for(kind: Kind, request: Request) -> bool:
+    """Whether a fault of this kind, one that the service itself carries out, hits this request."""
+    return kind in request.scope.get(_KINDS, ())
 
 
 class FaultInjection:
@@ -38,6 +48,7 @@ class FaultInjection:
             ("kind",),
             [(kind,) for kind in Kind],
         )
+        self.websockets = WebSocketFaults(board, self.injected.add, self.change, random.Random())
 
     def register(self, metrics: ServerMetrics) -> None:
         """Publish what is injected and what is active."""
@@ -57,15 +68,28 @@ class FaultInjection:
         self._changed = asyncio.Event()
         self._turnstiles.clear()
 
+    async def change(self, timeout: float | None) -> None:
+        """Wait until other faults are commanded, at most so many seconds."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), timeout)
+
+    async def outlast(self, fault: Fault) -> None:
+        """Wait until a fault has ended."""
+        while (left := self.board.seconds_left(fault)) != 0.0:
+            await self.change(left)
+
     def middleware(self, app: ASGIApp, routes: RouteNames) -> ASGIApp:
         """The ASGI layer; sits inside the metrics', so that its delays are measured."""
         board = self.board
 
         async def faulty(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] != "http" or not board.active():
+            is_websocket = scope["type"] == "websocket"
+            if not is_websocket and (scope["type"] != "http" or not board.active()):
                 await app(scope, receive, send)
                 return
-            decision = board.decide(scope["method"], routes.find(scope["path"]))
+            route = routes.find(scope["path"])
+            decision = board.decide(CONNECT if is_websocket else scope["method"], route)
+            scope[_KINDS] = decision.kinds
             for kind in decision.kinds:
                 self.injected.add(kind)
             if decision.hang is not None:
@@ -80,7 +104,9 @@ class FaultInjection:
                 receive = held.replay
             if decision.delay_seconds:
                 await asyncio.sleep(decision.delay_seconds)
-            if decision.error is not None:
+            if is_websocket:
+                await self.websockets.connect(decision, app, route, scope, receive, send)
+            elif decision.error is not None:
                 answer = JSONResponse(
                     {"code": "injected_fault", "detail": "A commanded fault."}, decision.error.status
                 )
@@ -158,7 +184,7 @@ class _HeldRequest:
         size = 0
         while size <= MOST_BUFFERED:
             message = await self._receive()
-            if message["type"] == "http.disconnect":
+            if message["type"] in ("http.disconnect", "websocket.disconnect"):
                 return True
             self._messages.append(message)
             size += len(message.get("body", b""))

@@ -37,6 +37,18 @@ class Kind(StrEnum):
     start, and one that was idle for idle_seconds is gone."""
     THROTTLE = "throttle"
     """Lets `rate` requests per second through, evenly; the others wait in line."""
+    LEAK = "leak"
+    """Answers reads with another tenant's rows. Carried out by services that have tenants."""
+    LOSE = "lose"
+    """Acknowledges what was sent without storing it. Carried out by services that acknowledge events."""
+    DOUBLE = "double"
+    """Stores what was sent twice. Carried out by services that acknowledge events."""
+    DROP = "drop"
+    """Cuts the share `probability` of the open WebSocket connections, at once and again each second."""
+
+
+INSIDE = frozenset({Kind.LEAK, Kind.LOSE, Kind.DOUBLE})
+"""Kinds that a service itself carries out, told by `fault_injection.is_asked_for`: they are about what it answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +153,7 @@ class FaultBoard:
         delay = 0.0
         kinds: list[Kind] = []
         for fault, _ in self.active():
-            if fault.kind is Kind.SLOW_QUERY or not fault.hits(method, route):
+            if fault.kind in (Kind.SLOW_QUERY, Kind.DROP) or not fault.hits(method, route):
                 continue
             if fault.probability < 1 and self._chance.random() >= fault.probability:
                 continue
@@ -152,7 +164,7 @@ class FaultBoard:
                 delay += fault.delay_seconds(self._chance)
             elif fault.kind is Kind.THROTTLE:
                 throttle = throttle or fault
-            else:
+            elif fault.kind not in INSIDE:
                 error = error or fault
         return Decision(hang, delay, error, tuple(kinds), throttle=throttle) if kinds else NOTHING
 

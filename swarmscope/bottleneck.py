@@ -244,13 +244,25 @@ def _within(spans: Sequence[Span]) -> Callable[[float], bool]:
     return lambda time: any(begin <= time <= end for begin, end in spans)
 
 
+def _bad_time(missed: Course) -> Callable[[float], bool]:
+    """Whether a moment belongs to the time that the target was missed in.
+
+    A slow answer is counted when it arrives: what held it up did so from the time that it was asked for.
+    """
+    spans = []
+    for begin, end in missed.out:
+        longest = max(value for time, value in missed.signal.points if begin <= time <= end)
+        spans.append((begin - longest if missed.signal.unit == "s" else begin, end))
+    return _within(spans)
+
+
 def _explains(course: Course, missed: Course) -> bool:
     """Whether the signal was out of its range before the target was missed, then too, and more often then."""
     if course.lead_seconds is None or course.lead_seconds < -TOLERANCE_SECONDS:
         return False
     if course.signal.id == SERVICE_CPU and course.worst > ONE_CORE:
         return False
-    is_missed = _within(missed.out)
+    is_missed = _bad_time(missed)
     bad = [out_of_range(course.signal, value) for time, value in course.signal.points if is_missed(time)]
     good = [out_of_range(course.signal, value) for time, value in course.signal.points if not is_missed(time)]
     # A cause that is seen a little later than its effect may fill less than all of the bad time.
@@ -295,7 +307,7 @@ def _waits_outside(courses: Sequence[Course], missed: Course) -> bool:
 
 def _typical(course: Course, missed: Course) -> float:
     """The signal's median while the target was missed."""
-    is_missed = _within(missed.out)
+    is_missed = _bad_time(missed)
     return median([value for time, value in course.signal.points if is_missed(time)] or [course.median])
 
 

@@ -395,6 +395,25 @@ def test_a_hung_service_counts_as_missed_even_though_nothing_finishes() -> None:
     assert found.area is Area.LOCKS
 
 
+def test_what_held_all_answers_up_counts_although_they_arrive_when_it_is_over() -> None:
+    # A lock from 18 s to 24 s, as a real run showed it: every answer of that time arrives at 24 s, after 6 s.
+    courses = {
+        "all-p95": lambda second: None if 20 <= second < 24 else 6.0 if 24 <= second < 30 else 0.02,
+        "client-oldest": steps((0, 0.01), (23, 5.5), (24, 0.01)),
+        "pg-lock-waits": steps((0, 0), (18, 8), (24, 0)),
+        "db-pool-use": steps((0, 0.2), (18, 1.0), (24, 0.2)),
+        "db-operation-p99": steps((0, 0.008), (24, 5), (30, 0.008)),
+    }
+    result = run_of(courses)
+    assert named(result) == (Conclusion.NAMED, Area.LOCKS, "pg-lock-waits")
+    assert "18 s into the run (steady), at 50 users and 400/s; highest 8; 6 s before the target" in in_words(
+        result, find_bottleneck(result)
+    )
+    # What was over before those requests were made is still no cause.
+    early = {**courses, "pg-lock-waits": steps((0, 0), (8, 8), (14, 0)), "db-pool-use": flat(0.2)}
+    assert named(run_of(early)) == (Conclusion.NAMED, Area.DATABASE, "db-operation-p99")
+
+
 def test_missing_indexes_and_a_small_cache_are_advised_about_with_their_numbers() -> None:
     courses = {
         **SLOW_FROM_30,

@@ -56,6 +56,55 @@ CASES = [
     case("triggers", "slow", ["post-events-p95", "get-inbox-p95"], SLOW, healthy=["all-error-rate"]),
     case("triggers", "errors", ["all-error-rate"], ERRORS, healthy=["post-events-p95"]),
     case("triggers", "hang", ["post-events-rps-quick", "post-events-p95", "all-error-rate"], HANG),
+    case(
+        "metrics",
+        "slow",
+        [f"any-api-v1-{group}-p95" for group in ("auth-any", "metrics-any", "dashboard-any", "admin-any")],
+        SLOW,
+        healthy=["any-api-v1-any-error-rate", "tenant-leaks", "uptime"],
+        duration="40s",
+    ),
+    case(
+        "metrics",
+        "slow-visits",
+        ["journey-visit-p95"],
+        {"kind": "delay", "delay_ms": 450},
+        healthy=["journey-visit-error-rate"],
+        duration="50s",
+    ),
+    case(
+        "metrics",
+        "errors",
+        ["any-api-v1-any-error-rate", "journey-visit-error-rate", "uptime"],
+        ERRORS,
+        healthy=["events-missing", "events-doubled"],
+    ),
+    case("metrics", "hang", ["any-api-v1-any-rps-quick"], HANG, healthy=["tenant-leaks"]),
+    case(
+        "metrics", "leak", ["tenant-leaks"], {"kind": "leak", "probability": 0.05}, healthy=["events-missing"]
+    ),
+    case(
+        "metrics",
+        "lose",
+        ["events-missing"],
+        {"kind": "lose", "probability": 0.2},
+        healthy=["events-doubled", "tenant-leaks"],
+    ),
+    case(
+        "metrics",
+        "double",
+        ["events-doubled"],
+        {"kind": "double", "probability": 0.2},
+        healthy=["events-missing", "tenant-leaks"],
+    ),
+    case(
+        "metrics",
+        "unverifiable",
+        ["events-unverified", "events-verified"],
+        {"kind": "error", "status": 503, "routes": "GET /api/v1/metrics/receipts/*"},
+        healthy=["uptime"],
+    ),
+    case("metrics", "slow-queries", ["database-pool"], {"kind": "slow_query", "delay_ms": 250}),
 ]
 SYSTEMS = sorted(path.parent.name for path in ROOT.glob("scenarios/*/targets.yaml"))
 

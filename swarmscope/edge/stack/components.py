@@ -49,7 +49,7 @@ ALERTMANAGER = Component(
     "Alertmanager", ("prometheus-alertmanager", "alertmanager"), "prometheus-alertmanager", (0, 25)
 )
 REQUIRED = (PROMETHEUS, ALERTMANAGER)
-POSTGRESQL = Component("PostgreSQL", ("postgres",), "postgresql", (13, 0), "/usr/lib/postgresql/*/bin")
+POSTGRESQL = Component("PostgreSQL", ("postgres",), "postgresql", (14, 0), "/usr/lib/postgresql/*/bin")
 """Only for systems that need one."""
 NODE_EXPORTER = Component(
     "node exporter",
