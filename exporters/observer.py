@@ -115,7 +115,11 @@ class Observer:
         """Locust stops the users: nothing that finishes from here on counts towards a rate."""
         if self.current.active:
             # A headless run stops before its time for good reasons too (-i, an abort): only quitting is by hand.
-            if not self.headless:
+            # But under a load shape, Ctrl-C makes Locust stop the run first, and quit afterwards.
+            shaped = self.current.profile.is_shaped and not getattr(
+                environment.parsed_options, "iterations", 0
+            )
+            if not self.headless or shaped:
                 self._note_interruption()
             self.current.stopping()
 
