@@ -9,6 +9,7 @@ import asyncio
 import ipaddress
 import json
 from collections import deque
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -16,7 +17,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reference.faults import CONTROL, Fault, FaultBoard, FaultError, Kind, describe, parse_faults
+from reference.faults import CONTROL, Decision, Fault, FaultBoard, FaultError, Kind, describe, parse_faults
+from reference.lambda_functions import LambdaFunctions
 from reference.server_metrics import Counter, Gauge, RouteNames, ServerMetrics
 
 MOST_BUFFERED = 1 << 20
@@ -28,6 +30,8 @@ class FaultInjection:
 
     def __init__(self, board: FaultBoard) -> None:
         self.board = board
+        self.functions = LambdaFunctions()
+        """Routes that are served like Lambda functions; a cold_start fault adds to them."""
         self._changed = asyncio.Event()
         board.on_change = self._wake
         self.injected = Counter(
@@ -43,6 +47,7 @@ class FaultInjection:
             "reference_faults_active", "Commanded faults that are active, by kind.", ("kind",), self._active
         )
         metrics.register(self.injected, active)
+        self.functions.register(metrics)
 
     def _active(self) -> dict[tuple[str, ...], float]:
         counts: dict[tuple[str, ...], float] = {(kind.value,): 0.0 for kind in Kind}
@@ -56,15 +61,24 @@ class FaultInjection:
 
     def middleware(self, app: ASGIApp, routes: RouteNames) -> ASGIApp:
         """The ASGI layer; sits inside the metrics', so that its delays are measured."""
-        board = self.board
+        board, functions = self.board, self.functions
 
         async def faulty(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] != "http" or not board.active():
+            if scope["type"] != "http" or not (functions or board.active()):
                 await app(scope, receive, send)
                 return
-            decision = board.decide(scope["method"], routes.find(scope["path"]))
+            method, route = scope["method"], routes.find(scope["path"])
+            decision = board.decide(method, route)
             for kind in decision.kinds:
                 self.injected.add(kind)
+            function = functions.find(method, route, decision.cold_start)
+            if function is None:
+                await broken(decision, scope, receive, send)
+            else:
+                # Its faults are the function's: they keep the instance busy, as slow code does.
+                await functions.invoke(function, send, partial(broken, decision, scope, receive))
+
+        async def broken(decision: Decision, scope: Scope, receive: Receive, send: Send) -> None:
             if decision.hang is not None:
                 held = _HeldRequest(receive)
                 if not await self._outlast(decision.hang, held):

@@ -84,11 +84,12 @@ def _literal_braces(glob: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What happens to one request: first the hang, then the delay, then the error."""
+    """What happens to one request: first a cold start, then the hang, the delay, the error."""
 
     hang: Fault | None = None
     delay_seconds: float = 0.0
     error: Fault | None = None
+    cold_start: Fault | None = None
     kinds: tuple[Kind, ...] = ()
 
     def __bool__(self) -> bool:
@@ -136,7 +137,7 @@ class FaultBoard:
 
     def decide(self, method: str, route: str) -> Decision:
         """What happens to a request to this route; faults that hit it add up."""
-        hang = error = None
+        hang = error = cold_start = None
         delay = 0.0
         kinds: list[Kind] = []
         for fault, _ in self.active():
@@ -149,9 +150,11 @@ class FaultBoard:
                 hang = hang or fault
             elif fault.kind is Kind.DELAY:
                 delay += fault.delay_seconds(self._chance)
+            elif fault.kind is Kind.COLD_START:
+                cold_start = cold_start or fault
             else:
                 error = error or fault
-        return Decision(hang, delay, error, tuple(kinds)) if kinds else NOTHING
+        return Decision(hang, delay, error, cold_start, tuple(kinds)) if kinds else NOTHING
 
     def query_delay(self) -> float:
         """Seconds that the next database operation is to be held up."""
