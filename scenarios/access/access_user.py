@@ -53,6 +53,11 @@ class Known:
         self.own_permissions: deque[str] = deque(maxlen=REMEMBERED)
         """Made by this run, and so free to be changed and deleted."""
         self.own_teams: deque[str] = deque(maxlen=REMEMBERED)
+        self.deleted: deque[str] = deque(maxlen=REMEMBERED)
+
+    def was_deleted(self, path: str) -> bool:
+        """Whether a path is of something that a user has deleted, or is deleting just now."""
+        return any(part in self.deleted for part in path.split("/"))
 
 
 class AccessUser(ServiceUser):
@@ -136,7 +141,10 @@ class AccessUser(ServiceUser):
             if count_as_rate_limited(response):
                 self.rest = seconds_to_rest(response)
                 return None
-            if response.status_code in accept:
+            # One user may delete what another is just asking for: that it is gone is no failure of the service.
+            if response.status_code in accept or (
+                response.status_code == 404 and method != "DELETE" and self.known.was_deleted(path)
+            ):
                 response.success()
                 return None
             if response.status_code in (401, 403):

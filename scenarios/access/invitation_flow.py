@@ -9,7 +9,7 @@ from typing import Any
 from locust import between, task
 
 from scenarios.access.access_user import id_of
-from scenarios.access.operations import AccessOperations, newcomer
+from scenarios.access.operations import AccessOperations, newcomer, team_name
 
 INVITATION = "/v1/invitations/{code}"
 
@@ -59,7 +59,7 @@ class InvitationFlowUser(AccessOperations):
     def _invite(self, user: str) -> Any:
         """A new invitation with its code, to a team of this user's own; None when there is none."""
         if not self.team:
-            self.team = self.call("POST", "/v1/teams", "/v1/teams", id_of, {"name": "Guests"}) or ""
+            self.team = self.call("POST", "/v1/teams", "/v1/teams", id_of, {"name": team_name()}) or ""
         if not self.team:
             return None
         path = f"/v1/teams/{self.team}/invitations"

@@ -11,6 +11,8 @@ from typing import Any
 from scenarios.access.access_user import AccessUser, anything, id_of, ids_of
 
 PAGE_SIZES = (10, 20, 50)
+MADE_HERE = "Made by a load test"
+"""Description of the permissions, and beginning of the names of the teams, that come and go with runs."""
 RESOURCES = ("orders", "invoices", "customers", "reports")
 ACTIONS = ("authorize", "permission.create", "team.create", "member.add", "invitation.accept")
 
@@ -23,14 +25,15 @@ class AccessOperations(AccessUser):
     def list_permissions(self) -> None:
         """GET /v1/permissions."""
         path = f"/v1/permissions?limit={self.random.choice(PAGE_SIZES)}"
-        found = self.call("GET", path, "/v1/permissions", lambda page: ids_of(page, "permissions"))
+        found = self.call("GET", path, "/v1/permissions", _lasting_permissions)
         self.known.permissions.extend(found or ())
 
     def get_permission(self) -> None:
         """GET /v1/permissions/{id}."""
-        if not self.known.permissions:
+        known = self.known.permissions or self.known.own_permissions
+        if not known:
             return self.list_permissions()
-        permission_id = self.random.choice(self.known.permissions)
+        permission_id = self.random.choice(known)
         self.call("GET", f"/v1/permissions/{permission_id}", "/v1/permissions/{id}", id_of)
 
     def create_permission(self) -> None:
@@ -44,42 +47,41 @@ class AccessOperations(AccessUser):
         if not self.known.own_permissions:
             return self.create_permission()
         permission_id = self.random.choice(self.known.own_permissions)
-        # Another user may be deleting it just now: that it is gone is no failure of the service.
-        self.call(
-            "PUT", f"/v1/permissions/{permission_id}", "/v1/permissions/{id}", id_of, self._permission(),
-            accept=(404,),
-        )  # fmt: skip
+        new = self._permission()
+        self.call("PUT", f"/v1/permissions/{permission_id}", "/v1/permissions/{id}", id_of, new)
 
     def delete_permission(self) -> None:
         """DELETE /v1/permissions/{id}, of one that this run has made."""
         if not self.known.own_permissions:
             return self.create_permission()
         permission_id = self.known.own_permissions.popleft()
+        self.known.deleted.append(permission_id)
         self.call("DELETE", f"/v1/permissions/{permission_id}", "/v1/permissions/{id}", anything)
 
     def list_teams(self) -> None:
         """GET /v1/teams."""
         path = f"/v1/teams?limit={self.random.choice(PAGE_SIZES)}"
-        found = self.call("GET", path, "/v1/teams", lambda page: ids_of(page, "teams"))
+        found = self.call("GET", path, "/v1/teams", _lasting_teams)
         self.known.teams.extend(found or ())
 
     def get_team(self) -> None:
         """GET /v1/teams/{id}."""
-        if not self.known.teams:
+        known = self.known.teams or self.known.own_teams
+        if not known:
             return self.list_teams()
-        self.call("GET", f"/v1/teams/{self.random.choice(self.known.teams)}", "/v1/teams/{id}", id_of)
+        self.call("GET", f"/v1/teams/{self.random.choice(known)}", "/v1/teams/{id}", id_of)
 
     def list_members(self) -> None:
         """GET /v1/teams/{id}/members."""
-        if not self.known.teams:
+        known = self.known.teams or self.known.own_teams
+        if not known:
             return self.list_teams()
-        path = f"/v1/teams/{self.random.choice(self.known.teams)}/members"
+        path = f"/v1/teams/{self.random.choice(known)}/members"
         self.call("GET", path, "/v1/teams/{id}/members", lambda page: ids_of(page, "members"))
 
     def create_team(self) -> None:
         """POST /v1/teams."""
-        name = {"name": f"Load test {uuid.uuid4().hex[:8]}"}
-        made = self.call("POST", "/v1/teams", "/v1/teams", id_of, name)
+        made = self.call("POST", "/v1/teams", "/v1/teams", id_of, {"name": team_name()})
         if made is not None:
             self.known.own_teams.append(made)
 
@@ -108,13 +110,27 @@ class AccessOperations(AccessUser):
             "effect": self.random.choice(("allow", "allow", "deny")),
             "method": self.random.choice(("GET", "POST", "*")),
             "resource": f"/{self.random.choice(RESOURCES)}/*",
-            "description": "made by a load test",
+            "description": MADE_HERE,
         }
 
 
 def newcomer() -> str:
     """A user that nobody has heard of."""
     return f"newcomer-{uuid.uuid4().hex[:12]}"
+
+
+def team_name() -> str:
+    """The name of a team that a load test makes."""
+    return f"{MADE_HERE} {uuid.uuid4().hex[:8]}"
+
+
+def _lasting_permissions(page: Any) -> list[str]:
+    """Ids on a page of those that no load test made: any user, here or in another worker, may delete its own."""
+    return [id_of(item) for item in page["permissions"] if item.get("description") != MADE_HERE]
+
+
+def _lasting_teams(page: Any) -> list[str]:
+    return [id_of(item) for item in page["teams"] if not str(item["name"]).startswith(MADE_HERE)]
 
 
 def moment(when: datetime) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from locust import between, task
 
 from scenarios.access.access_user import anything, id_of
-from scenarios.access.operations import AccessOperations, newcomer
+from scenarios.access.operations import AccessOperations, newcomer, team_name
 
 
 class TeamServiceUser(AccessOperations):
@@ -33,14 +33,14 @@ class TeamServiceUser(AccessOperations):
     @task(1)
     def set_up_a_team(self) -> None:
         """Create a team, fill it, rename it, let one member go, and delete it: its whole life."""
-        team_id = self.call("POST", "/v1/teams", "/v1/teams", id_of, {"name": "Task force"})
+        team_id = self.call("POST", "/v1/teams", "/v1/teams", id_of, {"name": team_name()})
         if team_id is None:
             return
         team = f"/v1/teams/{team_id}"
         users = [newcomer() for _ in range(3)]
         for user in users:
             self.call("POST", f"{team}/members", "/v1/teams/{id}/members", id_of, {"user": user})
-        self.call("PUT", team, "/v1/teams/{id}", id_of, {"name": "Task force, at work"})
+        self.call("PUT", team, "/v1/teams/{id}", id_of, {"name": f"{team_name()}, renamed"})
         self.call("DELETE", f"{team}/members/{users[0]}", "/v1/teams/{id}/members/{user}", anything)
         left = self.call("GET", team, "/v1/teams/{id}", lambda found: found["members"])
         if left not in (None, len(users) - 1):
