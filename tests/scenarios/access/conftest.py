@@ -89,3 +89,28 @@ def answered() -> Callable[[str], dict[str, float]]:
         return counts
 
     return read
+
+
+@pytest.fixture
+def ask_access() -> Callable[[str], Any]:
+    """Runs a few lines of Python beside the scenario's users, in a process of its own; returns what they assign."""
+
+    def ask(lines: str) -> Any:
+        program = (
+            "import json\n"
+            "from collections import Counter\n"
+            "from locust.env import Environment\n"
+            "from scenarios.access.users import *\n"
+            "environment = Environment(host='http://127.0.0.1:1')\n"
+            "AuthorizerUser.host = environment.host\n"
+            f"{lines}\n"
+            "print(json.dumps(answer))\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=ROOT, env=clean_environment(), capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return ask
