@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from prometheus_client.core import CounterMetricFamily, Metric
 
@@ -16,6 +16,9 @@ from reference.server_metrics import DATABASE_BOUNDS, Counter, Durations, Gauge,
 
 Row = tuple[Any, ...]
 Parameters = Sequence[Any]
+Execute = Callable[..., Awaitable[list[Row]]]
+"""Runs one statement of a transaction: SQL, then its parameters; the rows that it returns."""
+Result = TypeVar("Result")
 
 
 class DatabaseError(Exception):
@@ -42,6 +45,9 @@ class Backend(Protocol):
 
     async def close(self) -> None:
         """Finish what is under way and disconnect."""
+
+    async def transaction(self, work: Callable[[Execute], Awaitable[Result]], hold_up: float = 0.0) -> Result:
+        """All statements of `work`, or none; `work` awaits nothing but them. Committed on return."""
 
     def connections(self) -> dict[str, int]:
         """Connections by state (`idle`, `in_use`)."""
@@ -109,6 +115,17 @@ class Database:
     async def write(self, operation: str, sql: str, *parameters: Any) -> list[Row]:
         """Change something; committed on return. Rows of a RETURNING clause."""
         return await self._timed(operation, self._backend.write, sql, parameters)
+
+    async def transaction(self, operation: str, work: Callable[[Execute], Awaitable[Result]]) -> Result:
+        """Change several things together or not at all: `work` gets the function that runs its statements."""
+        started = perf_counter()
+        try:
+            return await self._backend.transaction(work, self._hold_up())
+        except DatabaseError:
+            self.errors.add(operation)
+            raise
+        finally:
+            self.durations.observe(perf_counter() - started, operation)
 
     async def _timed(
         self,

@@ -11,6 +11,7 @@ import json
 import random
 from collections import deque
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -18,7 +19,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reference.faults import CONTROL, Fault, FaultBoard, FaultError, Kind, describe, parse_faults
+from reference.faults import CONTROL, Decision, Fault, FaultBoard, FaultError, Kind, describe, parse_faults
+from reference.lambda_functions import LambdaFunctions
 from reference.server_metrics import Counter, Gauge, RouteNames, ServerMetrics
 from reference.throttle import Turnstile
 from reference.websocket_faults import CONNECT, WebSocketFaults
@@ -39,6 +41,8 @@ class FaultInjection:
 
     def __init__(self, board: FaultBoard) -> None:
         self.board = board
+        self.functions = LambdaFunctions()
+        """Routes that are served like Lambda functions; a cold_start fault adds to them."""
         self._changed = asyncio.Event()
         self._turnstiles: dict[int, tuple[Fault, Turnstile]] = {}
         board.on_change = self._wake
@@ -56,6 +60,7 @@ class FaultInjection:
             "reference_faults_active", "Commanded faults that are active, by kind.", ("kind",), self._active
         )
         metrics.register(self.injected, active)
+        self.functions.register(metrics)
 
     def _active(self) -> dict[tuple[str, ...], float]:
         counts: dict[tuple[str, ...], float] = {(kind.value,): 0.0 for kind in Kind}
@@ -80,18 +85,26 @@ class FaultInjection:
 
     def middleware(self, app: ASGIApp, routes: RouteNames) -> ASGIApp:
         """The ASGI layer; sits inside the metrics', so that its delays are measured."""
-        board = self.board
+        board, functions = self.board, self.functions
 
         async def faulty(scope: Scope, receive: Receive, send: Send) -> None:
             is_websocket = scope["type"] == "websocket"
-            if not is_websocket and (scope["type"] != "http" or not board.active()):
+            if not is_websocket and (scope["type"] != "http" or not (functions or board.active())):
                 await app(scope, receive, send)
                 return
-            route = routes.find(scope["path"])
-            decision = board.decide(CONNECT if is_websocket else scope["method"], route)
+            method, route = CONNECT if is_websocket else scope["method"], routes.find(scope["path"])
+            decision = board.decide(method, route)
             scope[_KINDS] = decision.kinds
             for kind in decision.kinds:
                 self.injected.add(kind)
+            function = functions.find(method, route, decision.cold_start)
+            if function is None:
+                await broken(decision, scope, receive, send)
+            else:
+                # Its faults are the function's: they keep the instance busy, as slow code does.
+                await functions.invoke(function, send, partial(broken, decision, scope, receive))
+
+        async def broken(decision: Decision, scope: Scope, receive: Receive, send: Send) -> None:
             if decision.hang is not None:
                 held = _HeldRequest(receive)
                 if not await self._outlast(decision.hang, held):
@@ -104,7 +117,8 @@ class FaultInjection:
                 receive = held.replay
             if decision.delay_seconds:
                 await asyncio.sleep(decision.delay_seconds)
-            if is_websocket:
+            if scope["type"] == "websocket":
+                route = routes.find(scope["path"])
                 await self.websockets.connect(decision, app, route, scope, receive, send)
             elif decision.error is not None:
                 answer = JSONResponse(

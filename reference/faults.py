@@ -96,11 +96,12 @@ def _literal_braces(glob: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What happens to one request: first the hang, then the line, then the delay, then the error."""
+    """What happens to one request: first a cold start, then the hang, the line, the delay, the error."""
 
     hang: Fault | None = None
     delay_seconds: float = 0.0
     error: Fault | None = None
+    cold_start: Fault | None = None
     kinds: tuple[Kind, ...] = ()
     throttle: Fault | None = None
 
@@ -149,7 +150,7 @@ class FaultBoard:
 
     def decide(self, method: str, route: str) -> Decision:
         """What happens to a request to this route; faults that hit it add up."""
-        hang = error = throttle = None
+        hang = error = throttle = cold_start = None
         delay = 0.0
         kinds: list[Kind] = []
         for fault, _ in self.active():
@@ -164,9 +165,11 @@ class FaultBoard:
                 delay += fault.delay_seconds(self._chance)
             elif fault.kind is Kind.THROTTLE:
                 throttle = throttle or fault
+            elif fault.kind is Kind.COLD_START:
+                cold_start = cold_start or fault
             elif fault.kind not in INSIDE:
                 error = error or fault
-        return Decision(hang, delay, error, tuple(kinds), throttle=throttle) if kinds else NOTHING
+        return Decision(hang, delay, error, cold_start, tuple(kinds), throttle) if kinds else NOTHING
 
     def query_delay(self) -> float:
         """Seconds that the next database operation is to be held up."""

@@ -6,17 +6,18 @@ psycopg's own pool is a package of its own; what is needed of one here is a queu
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from time import perf_counter
+from typing import Any
 
 import psycopg
 from psycopg import AsyncConnection, sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
-from reference.database import DatabaseError, Parameters, Row
+from reference.database import DatabaseError, Execute, Parameters, Result, Row
 
 CONNECTIONS = 8
 """Enough to keep one loop busy: more only queue inside the server instead of here."""
@@ -95,6 +96,24 @@ class PostgreSQL:
     async def occupy(self, seconds: float) -> None:
         """A slow query: it holds one of the few connections, and the server shows it as active."""
         await self.fetch("SELECT pg_sleep(?)", (seconds,))
+
+    async def transaction(self, work: Callable[[Execute], Awaitable[Result]], hold_up: float = 0.0) -> Result:
+        """All statements of `work` on one connection, in one transaction."""
+        connection = await self._borrow()
+
+        async def execute(statement: str, *parameters: Any) -> list[Row]:
+            cursor = await connection.execute(psycopg_sql(statement).encode(), parameters)
+            return await cursor.fetchall() if cursor.description is not None else []
+
+        try:
+            if hold_up > 0:
+                await asyncio.sleep(hold_up)
+            async with connection.transaction():
+                return await work(execute)
+        except psycopg.Error as error:
+            raise DatabaseError(_words(error)) from error
+        finally:
+            await self._give_back(connection)
 
     async def close(self) -> None:
         """Close the connections that are free; borrowed ones close when they are given back."""
