@@ -12,13 +12,12 @@ from locust import between
 from scenarios.metrics.admin import AdminTasks
 from scenarios.metrics.auth_load import AuthTasks, LoginTasks
 from scenarios.metrics.dashboards import DashboardTasks
-from scenarios.metrics.database_users import BatchInsertUser, InsertUser, MixedUser, QueryUser
+
+# Users of the database itself and over WebSockets: Locust finds them here, like those below.
+from scenarios.metrics.database_users import BatchInsertUser, InsertUser, MixedUser, QueryUser  # noqa: F401
 from scenarios.metrics.ingest import QueryTasks, SendTasks
 from scenarios.metrics.journeys import Journey
-from scenarios.metrics.websocket_users import LiveUser
-
-__all__ = ["BatchInsertUser", "InsertUser", "LiveUser", "MixedUser", "QueryUser"]
-"""Users over WebSockets and of the database itself; Locust finds them here, like those below."""
+from scenarios.metrics.websocket_users import LiveUser  # noqa: F401
 
 PACES: dict[str, tuple[int, tuple[float, float]]] = {
     "busy": (20, (0.2, 0.6)),

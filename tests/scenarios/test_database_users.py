@@ -195,10 +195,15 @@ def test_a_server_that_is_killed_mid_run_is_survived_counted_and_loses_nothing(t
     assert "Traceback" not in ran.log
 
 
+def elsewhere(url):
+    """Another environment than the local one, whose own variable names the database."""
+    return {"LOCUST_TEST_ENV": "staging", "METRICS_STAGING_DATABASE_URL": url}
+
+
 def test_a_database_without_the_data_stops_the_test_with_what_to_do(database, tmp_path):
     ask(database, "UPDATE load_state SET version = 99")
     try:
-        with users(database, tmp_path, "InsertUser", LOCUST_TEST_ENV="staging") as run:
+        with users(database, tmp_path, "InsertUser", **elsewhere(database)) as run:
             wait_until(lambda: run.process.poll() is not None)
             log = run.process.communicate()[1]
     finally:
@@ -213,7 +218,7 @@ def test_a_database_without_the_data_stops_the_test_with_what_to_do(database, tm
 
 def test_a_database_elsewhere_is_never_filled(new_postgresql, tmp_path):
     url = new_postgresql()
-    with users(url, tmp_path, "InsertUser", LOCUST_TEST_ENV="staging") as run:
+    with users(url, tmp_path, "InsertUser", **elsewhere(url)) as run:
         wait_until(lambda: run.process.poll() is not None)
         log = run.process.communicate()[1]
     assert "holds no load data." in log

@@ -90,9 +90,9 @@ def test_load_profiles_are_the_suites(name, users, spawn_rate, run_time, user_cl
 
 
 def test_stress_climbs_in_a_straight_line_beyond_a_thousand_users():
-    stages = SYSTEM.profiles["stress"].stages
-    assert [stage.users for stage in stages] == list(range(200, 2001, 200))
-    assert {(stage.duration, stage.spawn_rate) for stage in stages} == {(60, 20)}
+    profile = SYSTEM.profiles["stress"]
+    assert (profile.climb.start, profile.climb.step, profile.climb.limit) == (200, 200, 2000)
+    assert profile.spawn_rate == 20
 
 
 def test_the_spike_goes_to_a_thousand_users_for_two_minutes_and_back_within_a_quarter_of_an_hour():

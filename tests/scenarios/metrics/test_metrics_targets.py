@@ -51,7 +51,8 @@ def test_stress_may_fail_five_percent():
 @pytest.mark.parametrize("profile", ["peak", "throughput"])
 def test_a_thousand_requests_per_second_are_judged_where_they_are_asked_for(profile):
     assert limits(profile)["* /api/v1/*", "rps"] == ("1000", "high")
-    assert [t.profiles for t in SYSTEM.targets if t.written == "1000"] == [("throughput", "peak")]
+    judged = [t.profiles for t in SYSTEM.targets if t.written == "1000" and t.request == "* /api/v1/*"]
+    assert judged == [("throughput", "peak")]
 
 
 @pytest.mark.parametrize("profile", sorted(SYSTEM.profiles))
@@ -62,7 +63,7 @@ def test_leaks_losses_and_doubles_are_judged_under_every_profile(profile):
         assert found[name].priority in (Priority.CRITICAL, Priority.HIGH)
     assert found["tenant-leaks"].at is Moment.WINDOW
     assert found["events-missing"].at is Moment.END
-    assert any(target.kind.value == "rps" for target in found.values())
+    assert profile == "breaking" or any(target.kind.value == "rps" for target in found.values())
 
 
 def test_pool_and_uptime_are_the_tasks_figures():
@@ -98,7 +99,7 @@ def test_the_default_is_a_minute():
     assert SYSTEM.profiles["quick"].run_time == 60
 
 
-@pytest.mark.parametrize("name", sorted(SYSTEM.profiles))
+@pytest.mark.parametrize("name", sorted(set(SYSTEM.profiles) - {"breaking"}))
 def test_every_floor_is_below_what_the_profiles_users_can_ask_for(name):
     profile = SYSTEM.profiles[name]
     users = profile.users or min(stage.users for stage in profile.stages if stage.users and not stage.phase)
@@ -106,10 +107,11 @@ def test_every_floor_is_below_what_the_profiles_users_can_ask_for(name):
         users = 600  # of 100 and 1000, by the judged time of each
     shares = sum(profile.user_classes.values())
     asked = sum(
-        users * Decimal(share) / shares * PER_USER[one] for one, share in profile.user_classes.items()
+        users * Decimal(share) / shares * PER_USER.get(one, 0) for one, share in profile.user_classes.items()
     )
     for target in SYSTEM.targets_under(name):
-        if target.kind.value == "rps":
+        # What the database's and the live channels' own users ask for is another matter.
+        if target.kind.value == "rps" and target.request == "* /api/v1/*":
             assert target.limit <= asked * Decimal("0.8")
 
 
@@ -119,6 +121,7 @@ def test_environments_name_hosts_and_the_variables_that_hold_the_accounts():
     assert list(environments) == ["local", "staging", "preproduction"]
     assert dict(environments["staging"].credentials) == {
         "users": "METRICS_STAGING_USERS", "admins": "METRICS_STAGING_ADMINS",
+        "live_tokens": "METRICS_STAGING_LIVE_TOKENS", "database_url": "METRICS_STAGING_DATABASE_URL",
     }  # fmt: skip
     variables = [name for one in environments.values() for name in one.credentials.values()]
     assert len(set(variables)) == len(variables)
