@@ -78,6 +78,49 @@ TRIGGERS_CASES = [
     case("triggers", "errors", ["all-error-rate"], ERRORS, healthy=["post-events-p95"]),
     case("triggers", "hang", ["post-events-rps-quick", "post-events-p95", "all-error-rate"], HANG),
 ]
+AUTHORIZE = "POST /authorize"
+ACCESS_CASES = [
+    case(
+        "access",
+        "slow-authorizer",
+        ["post-authorize-p95"],
+        {"kind": "delay", "routes": AUTHORIZE, "delay_ms": 150},
+        healthy=["api-p95", "all-error-rate", "cold-start-p95"],
+        duration="45s",
+    ),
+    case(
+        "access",
+        "slow-api",
+        ["api-p95"],
+        {"kind": "delay", "routes": "/v1/*", "delay_ms": 700},
+        healthy=["post-authorize-p95", "all-error-rate"],
+        duration="45s",
+    ),
+    case(
+        "access",
+        "errors",
+        ["all-error-rate"],
+        {"kind": "error", "status": 500, "probability": 0.05},
+        healthy=["post-authorize-p95", "api-p95"],
+        duration="45s",
+    ),
+    case(
+        "access",
+        "cold-starts",
+        ["cold-start-p95"],
+        {"kind": "cold_start", "routes": AUTHORIZE, "delay_ms": 3500, "jitter_ms": 200},
+        healthy=["api-p95", "all-error-rate"],
+        duration="45s",
+    ),
+    case(
+        "access",
+        "stall",
+        ["all-rps", "post-authorize-rps"],
+        delay(2500),
+        healthy=["all-error-rate"],
+        duration="45s",
+    ),
+]
 CLAIMS_CASES = [
     case("claims", "slow", ["all-p95"], delay(800), healthy=["all-error-rate"], duration="50s"),
     case("claims", "errors", ["all-error-rate"], ERRORS, healthy=["all-p95"], duration="50s"),
@@ -215,7 +258,7 @@ METRICS_CASES = [
         healthy=["any-api-v1-any-error-rate"],
     ),
 ]
-CASES = [*TRIGGERS_CASES, *CLAIMS_CASES, *STET_CASES, *METRICS_CASES]
+CASES = [*TRIGGERS_CASES, *ACCESS_CASES, *CLAIMS_CASES, *STET_CASES, *METRICS_CASES]
 ELSEWHERE = {
     "stet": dict.fromkeys(
         ("api-cpu", "api-memory", "database-connections", "database-active-queries", "wrong-replays"),
