@@ -312,8 +312,10 @@ def _queries(
     options: argparse.Namespace, _for_locust: Sequence[str], _root: Path, environ: Mapping[str, str]
 ) -> int:
     from swarmscope.edge.database_views import show_queries  # noqa: PLC0415
+    from swarmscope.edge.stack.postgresql import own_url  # noqa: PLC0415
 
-    return show_queries(environ.get("DATABASE_URL", ""), _console(), options.watch)
+    url = environ.get("DATABASE_URL", "") or own_url(read_settings(environ))
+    return show_queries(url, _console(), options.watch)
 
 
 def _exit_codes(*_: object) -> int:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import psycopg
 
-from swarmscope.edge.stack.components import FoundComponent
+from swarmscope.edge.stack.components import POSTGRESQL, FoundComponent, find
 from swarmscope.edge.stack.processes import Program
 from swarmscope.errors import ComponentFailed, ComponentMissing
 from swarmscope.settings import Settings
@@ -124,6 +124,15 @@ def cluster_of(component: FoundComponent, settings: Settings, state: Path) -> Cl
         loopback(settings.bind),
         settings.postgresql_port,
     )
+
+
+def own_url(settings: Settings) -> str:
+    """The address of the stack's own database, "" where there is none."""
+    component = find(POSTGRESQL)
+    if component is None:
+        return ""
+    cluster = cluster_of(component, settings, Path(settings.state).absolute())
+    return cluster.url if cluster.password_file.exists() else ""
 
 
 def loopback(bind: str) -> str:
