@@ -1,6 +1,5 @@
 """The users of the Claims API, in a Locust of their own, against the reference service and against a fake one."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -14,6 +13,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from reference.running import running
+from tests.scenarios.chi_squared import LEVEL, probability
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 90
@@ -35,15 +35,6 @@ HURRIED = (
     "from locust import between\nfrom scenarios.claims.users import *\n"
     "ClaimsAPIUser.wait_time = between(0.01, 0.03)\n"
 )
-
-
-def weights_module():
-    # Tests are no package: a helper beside them is loaded by its path.
-    path = Path(__file__).with_name("claims_weights.py")
-    spec = importlib.util.spec_from_file_location("claims_weights", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def clean_environment(**variables):
@@ -141,12 +132,11 @@ def test_a_runs_requests_follow_the_weights_and_only_views_of_what_is_not_there_
     assert stats.keys() == {LOGIN, f"GET {API}/claims/{{id}}/ (not found)", *names}
     counts = {task: stats[name]["num_requests"] for name, (task, _) in names.items()}
     counts["get_claim_detail"] += missing
-    helper, weights = weights_module(), dict(names.values())
-    value = helper.chi_squared(counts, weights)
-    print(f"{sum(counts.values())} requests, chi-squared {value:.2f}, limit {helper.limit(weights)}")
-    assert value < helper.limit(weights)
+    weights = dict(names.values())
+    print(f"{sum(counts.values())} requests, probability {probability(counts, weights):.3f}, level {LEVEL}")
+    assert probability(counts, weights) > LEVEL
     # A different mix would be noticed: the same counts against equal weights.
-    assert helper.chi_squared(counts, dict.fromkeys(weights, 1)) > helper.limit(weights)
+    assert probability(counts, dict.fromkeys(weights, 1)) < LEVEL
     assert 0 < missing < counts["get_claim_detail"] / 4
     assert abs(statuses["404"] - missing) <= 8
 

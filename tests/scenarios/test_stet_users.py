@@ -11,6 +11,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from reference.running import running
+from tests.scenarios.chi_squared import LEVEL, probability
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCUSTFILE = "scenarios/stet/users.py"
@@ -26,8 +27,6 @@ MIX = {
 }
 THROUGHPUT = dict(zip(MIX, (10, 5, 5, 2, 2, 1), strict=True))
 RETRY = "POST /v1/corrections (retry)"
-CHI_SQUARED_LIMIT = 20.52
-"""Five degrees of freedom, probability 0.001."""
 
 
 def clean_environment(**variables):
@@ -75,12 +74,6 @@ def answered(service):
     }
 
 
-def chi_squared(counts, weights):
-    total, whole = sum(counts.values()), sum(weights.values())
-    expected = {name: total * weight / whole for name, weight in weights.items()}
-    return sum((counts[name] - expected[name]) ** 2 / expected[name] for name in weights)
-
-
 def writes_together(stats):
     """Requests by endpoint: a repeated correction is a write as well."""
     counts = {name: entry["num_requests"] for name, entry in stats.items()}
@@ -115,7 +108,7 @@ def test_a_real_run_has_the_mix_of_the_suite_and_no_failures(run_stet, stet, tmp
     assert {entry["num_failures"] for entry in stats.values()} == {0}
     counts = writes_together(stats)
     assert sum(counts.values()) >= 2500
-    assert chi_squared(counts, weights) < CHI_SQUARED_LIMIT, counts
+    assert probability(counts, weights) > LEVEL, counts
     repeated = stats[RETRY]["num_requests"] / counts["POST /v1/corrections"]
     assert 0.02 < repeated < 0.09
     assert "Traceback" not in log
@@ -124,11 +117,11 @@ def test_a_real_run_has_the_mix_of_the_suite_and_no_failures(run_stet, stet, tmp
 def test_a_wrong_mix_would_be_noticed():
     seeds_code = {"GET /v1/facts": 1136, "GET /v1/history": 0, "POST /v1/corrections": 909}
     seeds_code |= {"POST /v1/enforcement/heartbeat": 227, "GET /v1/enforcement/status": 228}
-    assert chi_squared({**seeds_code, "GET /v1/enforcement/escalation": 0}, MIX) > CHI_SQUARED_LIMIT
+    assert probability({**seeds_code, "GET /v1/enforcement/escalation": 0}, MIX) < LEVEL
     slightly = {name: 2500 * weight / 150 for name, weight in MIX.items()}
     slightly["GET /v1/facts"] += 100
     slightly["POST /v1/corrections"] -= 100
-    assert chi_squared(slightly, MIX) > CHI_SQUARED_LIMIT
+    assert probability(slightly, MIX) < LEVEL
 
 
 def test_each_class_of_users_has_the_pace_that_its_name_says():

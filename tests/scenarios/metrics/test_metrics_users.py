@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.scenarios.chi_squared import LEVEL, probability
+
 API_USER = {
     "who_am_i": 1, "renew_token": 1, "send_event": 10, "send_events": 3, "send_session": 2, "repeat_event": 1,
     "query_metric": 3, "list_dashboards": 1, "open_dashboard": 1, "watch_dashboard": 3, "glance": 1,
@@ -9,8 +11,6 @@ API_USER = {
 ADMIN_USER = {
     "look_at_usage": 3, "list_users": 2, "list_tenants": 1, "read_retention": 1, "set_retention": 1,
 }  # fmt: skip
-CHI_SQUARED_LIMITS = {4: 18.47, 10: 29.59}
-"""By degrees of freedom, probability 0.001."""
 NAMES = {
     "POST /api/v1/auth/login", "POST /api/v1/auth/logout", "POST /api/v1/auth/refresh", "GET /api/v1/auth/me",
     "POST /api/v1/metrics/events", "POST /api/v1/metrics/events (again)", "POST /api/v1/metrics/batch",
@@ -20,12 +20,6 @@ NAMES = {
     "GET /api/v1/admin/usage", "GET /api/v1/admin/users", "GET /api/v1/admin/tenants",
     "GET /api/v1/admin/retention", "PUT /api/v1/admin/retention", "JOURNEY visit",
 }  # fmt: skip
-
-
-def chi_squared(seen, weights):
-    total, all_weights = sum(seen.values()), sum(weights.values())
-    expected = {name: total * weight / all_weights for name, weight in weights.items()}
-    return sum((seen.get(name, 0) - expected[name]) ** 2 / expected[name] for name in weights)
 
 
 @pytest.mark.parametrize(("user_class", "weights"), [("ApiUser", API_USER), ("AdminUser", ADMIN_USER)])
@@ -43,7 +37,7 @@ for _ in range(30_000):
 """
     )
     assert picked.keys() == weights.keys()
-    assert chi_squared(picked, weights) < CHI_SQUARED_LIMITS[len(weights) - 1]
+    assert probability(picked, weights) > LEVEL
 
 
 def test_a_journey_is_one_task_and_each_group_has_a_class_of_its_own(ask_users):
@@ -101,8 +95,6 @@ REQUESTS = {
     "GET /api/v1/dashboard/{id}": 1, "GET /api/v1/dashboard/{id}/widgets": 3, "GET /api/v1/dashboard/summary": 1,
 }  # fmt: skip
 """Requests of ApiUser that are one task each (listing dashboards is also a first step, a repeat follows a send)."""
-LIMIT_OF_A_RUN = 31.83
-"""Eight degrees of freedom, probability 0.0001: a real run draws anew each time."""
 
 
 @pytest.mark.long
@@ -110,9 +102,9 @@ def test_the_requests_of_a_run_are_mixed_by_the_weights(run_users, service, answ
     ran = run_users(service.url, "ApiUser", users=80, until=answered("POST", "/api/v1/metrics/events", 450))
     seen = {name: ran.stats[name]["num_requests"] for name in REQUESTS}
     assert sum(seen.values()) > 900
-    assert chi_squared(seen, REQUESTS) < LIMIT_OF_A_RUN
+    assert probability(seen, REQUESTS) > LEVEL
     wrong = REQUESTS | {"GET /api/v1/metrics/query": 6}
-    assert chi_squared(seen, wrong) > LIMIT_OF_A_RUN
+    assert probability(seen, wrong) < LEVEL
 
 
 @pytest.mark.long
