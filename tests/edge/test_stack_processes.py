@@ -105,7 +105,10 @@ def test_someone_elses_answer_is_not_taken_for_health(
 def test_a_death_is_told_once_with_its_last_words(
     tmp_path: Path, mark: Marked, eventually: Callable[..., bool]
 ) -> None:
-    dying = program("dying", "print('out of memory', flush=True)\nimport os; os.kill(os.getpid(), 9)")
+    # After a moment: one that dies at once dies while the stack starts, which is another message.
+    dying = program(
+        "dying", "import os, time; time.sleep(1); print('out of memory', flush=True); os.kill(os.getpid(), 9)"
+    )
     with Stack([dying, program("well", "import time; time.sleep(60)")], tmp_path) as stack:
         found: list[str] = []
         assert eventually(lambda: found.extend(death.message for death in stack.deaths()) or found)

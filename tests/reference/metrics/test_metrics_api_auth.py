@@ -39,10 +39,10 @@ def test_a_wrong_password_and_an_unknown_address_are_refused_alike(clients, emai
         (Tokens("metrics", "x" * 40).issue("u", 60), "The token's signature is wrong."),
         (Tokens("other", LOCAL_SECRET).issue("u", 60), "The token is of another issuer."),
         (Tokens("metrics", LOCAL_SECRET, lambda: time.time() - 99).issue("u", 60), "The token has expired."),
-        (Tokens("metrics", LOCAL_SECRET).issue("u", 60), "This is no access token."),
+        (Tokens("metrics", LOCAL_SECRET).issue("u", 3600), "This is no access token."),
         (
             Tokens("metrics", LOCAL_SECRET).issue(
-                "u", 60, {"tenant": "t", "email": "e", "role": "root", "sid": "s"}
+                "u", 3600, {"tenant": "t", "email": "e", "role": "root", "sid": "s"}
             ),
             "This is no access token.",
         ),
