@@ -14,7 +14,7 @@ from uuid import UUID
 from reference.access.answers import Page
 from reference.access.callers import Caller
 from reference.database import Database, Execute, Row
-from reference.triggers.events import EventIds
+from reference.ids import SortableIds
 
 # Ids sort by time, so one index per filter serves the filter, the time range, the order and the cursor.
 SCHEMA = (
@@ -70,7 +70,7 @@ class Audit:
 
     def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
         self._database = database
-        self._ids = EventIds(now_ms)
+        self._ids = SortableIds(now_ms)
 
     async def decision(self, caller: Caller, resource: str, outcome: str, **detail: str) -> None:
         """Record an authorization decision."""

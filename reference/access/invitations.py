@@ -23,7 +23,7 @@ from reference.access.audit import Action, Audit, moment
 from reference.access.callers import Caller, Role
 from reference.access.teams import TeamRole, TeamStore
 from reference.database import Database, Execute, Row
-from reference.triggers.events import EventIds
+from reference.ids import SortableIds
 
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS invitations (
@@ -104,7 +104,7 @@ class InvitationStore:
 
     def __init__(self, database: Database, audit: Audit, teams: TeamStore, now_ms: Callable[[], int]) -> None:
         self._database, self._audit, self._teams, self._now_ms = database, audit, teams, now_ms
-        self._ids = EventIds(now_ms)
+        self._ids = SortableIds(now_ms)
 
     async def create(self, caller: Caller, team_id: str, new: NewInvitation) -> dict[str, Any] | None:
         """Invite somebody; the answer alone holds the code. None when there is no such team."""

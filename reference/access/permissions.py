@@ -12,7 +12,7 @@ from reference.access.audit import Action, Audit, moment
 from reference.access.callers import Caller
 from reference.access.policies import ANY, METHODS, RESOURCE, Effect, Rule
 from reference.database import Database, Execute, Row
-from reference.triggers.events import EventIds
+from reference.ids import SortableIds
 
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS permissions (
@@ -82,7 +82,7 @@ class PermissionStore:
 
     def __init__(self, database: Database, audit: Audit, now_ms: Callable[[], int]) -> None:
         self._database, self._audit, self._now_ms = database, audit, now_ms
-        self._ids = EventIds(now_ms)
+        self._ids = SortableIds(now_ms)
 
     async def rules_for(self, caller: Caller, method: str) -> list[Rule]:
         """The permissions of a user and of the user's teams that speak of a method."""

@@ -11,7 +11,7 @@ from reference.access.answers import LONGEST_NAME, USER, Page, invalid, is_text,
 from reference.access.audit import Action, Audit, moment
 from reference.access.callers import Caller
 from reference.database import Database, Execute, Row
-from reference.triggers.events import EventIds
+from reference.ids import SortableIds
 
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS teams (
@@ -76,7 +76,7 @@ class TeamStore:
 
     def __init__(self, database: Database, audit: Audit, now_ms: Callable[[], int]) -> None:
         self._database, self._audit, self._now_ms = database, audit, now_ms
-        self._ids = EventIds(now_ms)
+        self._ids = SortableIds(now_ms)
 
     async def listing(self, organisation: str, page: Page) -> list[dict[str, Any]]:
         """Teams, oldest first: a page, and one more where there is one."""

@@ -15,8 +15,8 @@ from enum import Enum, auto
 from typing import Any
 
 from reference.database import Database, DatabaseError, Row
+from reference.ids import SortableIds
 from reference.stet.reading import Reader, matches, written
-from reference.triggers.events import EventIds
 
 CLASS = r"^[A-Z][A-Z0-9_]{0,31}$"
 LONGEST_KEY = 255
@@ -193,7 +193,7 @@ class CorrectionStore:
 
     def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
         self._database = database
-        self._ids = EventIds(now_ms)
+        self._ids = SortableIds(now_ms)
 
     async def add(self, tenant: str, new: NewCorrection) -> tuple[Outcome, str]:
         """Store a correction unless its key is known; what happened, and the stored one as JSON ("": a conflict)."""
