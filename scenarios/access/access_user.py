@@ -6,18 +6,16 @@ from __future__ import annotations
 
 import itertools
 import logging
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
-from locust import between, events
+from locust import between
 from locust.exception import StopTest
-from locust.runners import WorkerRunner
 
-from scenarios.clients import ServiceUser, count_as_rate_limited, seconds_to_rest
+from scenarios.clients import ServiceUser, check_before_load, count_as_rate_limited, seconds_to_rest
 from scenarios.credentials import (
     LOCAL,
     MissingCredential,
@@ -195,16 +193,7 @@ def given_tokens(locust_environment: Any) -> tuple[str, ...]:
     return tokens
 
 
-@events.init.add_listener  # type: ignore[untyped-decorator, unused-ignore]
-def _check_token(environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
-    """End with a message before any load, where it is already known that there is no token."""
-    # With the web UI the host is chosen later, and a worker's comes from its master: their users stop the test.
-    if web_ui is None and environment.host and not isinstance(runner, WorkerRunner):
-        try:
-            given_tokens(environment)
-        except MissingCredential as error:
-            sys.stderr.write(f"{error}\n")
-            sys.exit(error.exit_code)
+check_before_load(given_tokens)
 
 
 def id_of(document: Any) -> str:

@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import logging
 import math
-import sys
 import time
 from collections.abc import Callable
 from random import Random
 from typing import Any
 from urllib.parse import urlencode
 
-from locust import between, events, task
+from locust import between, task
 from locust.exception import StopTest
-from locust.runners import WorkerRunner
 
 from scenarios.claims.known import Known
 from scenarios.claims.session import Session
-from scenarios.clients import ServiceUser, count_as_rate_limited, seconds_to_rest
+from scenarios.clients import ServiceUser, check_before_load, count_as_rate_limited, seconds_to_rest
 from scenarios.credentials import (
     LOCAL,
     MissingCredential,
@@ -271,16 +269,7 @@ def login_of(locust_environment: Any) -> tuple[str, str]:
     )
 
 
-@events.init.add_listener  # type: ignore[untyped-decorator, unused-ignore]
-def _check_login(environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
-    """End with a message before any load, where it is already known that there is no login."""
-    # With the web UI the host is chosen later, and a worker's comes from its master: their users stop the test.
-    if web_ui is None and environment.host and not isinstance(runner, WorkerRunner):
-        try:
-            login_of(environment)
-        except MissingCredential as error:
-            sys.stderr.write(f"{error}\n")
-            sys.exit(error.exit_code)
+check_before_load(login_of)
 
 
 def _count_apart(response: Any, words: str) -> None:

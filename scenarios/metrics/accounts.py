@@ -5,14 +5,11 @@ The tenant is part of it, so that a user knows whose data it may see without ask
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from locust import events
-from locust.runners import WorkerRunner
-
+from scenarios.clients import check_before_load
 from scenarios.credentials import (
     LOCAL,
     MissingCredential,
@@ -80,15 +77,11 @@ def _local(kind: str) -> list[Account]:
     ]
 
 
-@events.init.add_listener  # type: ignore[untyped-decorator, unused-ignore]
-def _check_accounts(environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
-    """End with a message before any load, where it is already known that there are no accounts."""
-    # With the web UI the host is chosen later, and a worker's comes from its master: their users stop the test.
-    if web_ui is None and environment.host and not isinstance(runner, WorkerRunner):
-        wanted = {kind for one in environment.user_classes if (kind := getattr(one, "account_kind", ""))}
-        try:
-            for kind in sorted(wanted):
-                accounts(environment, kind)
-        except MissingCredential as error:
-            sys.stderr.write(f"{error}\n")
-            sys.exit(error.exit_code)
+def _accounts_of_all(environment: Any) -> None:
+    """Look for the accounts of every kind of user that is to run; raises MissingCredential."""
+    wanted = {kind for one in environment.user_classes if (kind := getattr(one, "account_kind", ""))}
+    for kind in sorted(wanted):
+        accounts(environment, kind)
+
+
+check_before_load(_accounts_of_all)

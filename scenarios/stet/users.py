@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -15,12 +14,10 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any, ClassVar
 
-from locust import events
 from locust.exception import StopTest
-from locust.runners import WorkerRunner
 
 from exporters.scenario_metrics import counter
-from scenarios.clients import ServiceUser, count_as_rate_limited
+from scenarios.clients import ServiceUser, check_before_load, count_as_rate_limited
 from scenarios.credentials import (
     LOCAL,
     MissingCredential,
@@ -236,16 +233,7 @@ def tenant_ids(locust_environment: Any) -> tuple[str, ...]:
     return tenants
 
 
-@events.init.add_listener  # type: ignore[untyped-decorator, unused-ignore]
-def _check_tenant(environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
-    """End with a message before any load, where it is already known that there is no tenant."""
-    # With the web UI the host is chosen later, and a worker's comes from its master: their users stop the test.
-    if web_ui is None and environment.host and not isinstance(runner, WorkerRunner):
-        try:
-            tenant_ids(environment)
-        except MissingCredential as error:
-            sys.stderr.write(f"{error}\n")
-            sys.exit(error.exit_code)
+check_before_load(tenant_ids)
 
 
 def _id(document: Any) -> str:
