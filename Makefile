@@ -18,6 +18,7 @@ SYSTEM ?= triggers
 LOAD := --system="$$SYSTEM" --profile="$$PROFILE" --environment="$$ENVIRONMENT" --host="$$HOST" \
   --duration="$$DURATION" --users="$$USERS" --processes="$$PROCESSES" --locust-args="$$LOCUST_ARGS"
 export SYSTEM PROFILE DURATION HOST USERS ENVIRONMENT PROCESSES LOCUST_ARGS NAME
+export N C METHOD BODY HEADERS P50 P90 P95 P99 ERRORS
 
 BIN := .venv/bin
 CLI := $(BIN)/python -m swarmscope.edge.cli
@@ -29,7 +30,7 @@ COMPILE = $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-un
   --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 RULES = $(wildcard prometheus/rules/*.yml alerts/*.generated.yml)
 
-.PHONY: help run up down status doctor test test-long check generate bench new clean lock programs test-programs
+.PHONY: help run up down status doctor test test-long quick queries check generate bench new clean lock programs test-programs
 
 help: ## List what there is.
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +60,18 @@ test: $(READY) test-programs ## Run every test (PYTEST_ARGS='-n 2').
 test-long: $(READY) test-programs ## Run the tests that take minutes: capacity, a million rows, every target broken once.
 	@$(BIN)/python -m pytest -m long -n 0 $(PYTEST_LONG_ARGS)
 
+# SECONDS and PATH-like names mean something to bash: these go by names of their own.
+quick: export QUICK_SECONDS = $(SECONDS)
+quick: export QUICK_URL = $(URL)
+quick: $(READY) ## Time one request, seconds long: URL= N= SECONDS= C= METHOD= BODY= HEADERS= P50= P95= P99= ERRORS=
+	@exec $(CLI) quick "$$QUICK_URL" --requests="$$N" --seconds="$$QUICK_SECONDS" --concurrency="$$C" \
+	  --method="$$METHOD" --body="$$BODY" --headers="$$HEADERS" --p50="$$P50" --p90="$$P90" --p95="$$P95" \
+	  --p99="$$P99" --errors="$$ERRORS"
+
+queries: export QUERIES_WATCH = $(WATCH)
+queries: $(READY) ## Show what the PostgreSQL of DATABASE_URL, or of a running stack, is doing (WATCH=1: again and again).
+	@exec $(CLI) queries $(if $(WATCH),--watch="$$QUERIES_WATCH")
+
 check: $(READY) programs ## What CI checks: format, lint, types, generated files, rules, configuration.
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
@@ -68,7 +81,8 @@ check: $(READY) programs ## What CI checks: format, lint, types, generated files
 	$(CLI) generate --check
 	promtool check config --lint=all --lint-fatal prometheus/prometheus.yml
 	promtool check rules --lint=all --lint-fatal $(RULES)
-	promtool test rules alerts/tests/*.yml
+	@# One process a file, two at once: the largest takes most of a minute.
+	printf '%s\0' alerts/tests/*.yml | xargs -0 -n 1 -P 2 promtool test rules
 	amtool check-config alerts/alertmanager.yml
 
 generate: $(READY) ## Write rules, alerts, dashboards and documents from the targets files.
@@ -91,7 +105,10 @@ lock: $(READY) ## Choose the newest versions that pyproject.toml allows and writ
 	@$(COMPILE) --constraint $(LOCK) --output-file $(RUNTIME_LOCK) pyproject.toml
 
 programs:
-	@scripts/install-packages.sh prometheus=prometheus prometheus-alertmanager=prometheus-alertmanager
+	@scripts/install-packages.sh prometheus=prometheus prometheus-alertmanager=prometheus-alertmanager \
+	  $$(scripts/packages-for-system.sh "$$SYSTEM")
+	@scripts/install-packages.sh $$(scripts/packages-for-system.sh --optional "$$SYSTEM") || \
+	  echo "Going on without: the run says what is not measured." >&2
 
 # The tests run the reference services on a PostgreSQL of their own, too.
 test-programs: programs

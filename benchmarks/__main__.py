@@ -17,6 +17,8 @@ PARTS = {
     "scrape": 240,
     "exactness": 60,
     "reference_triggers": 60,
+    "database": 240,
+    "websocket": 200,
 }
 """Module → seconds after which it is given up."""
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from swarmscope.climb import ClimbResult
+from swarmscope.course import PhaseSummary
+from swarmscope.drift import Drift
 from swarmscope.measurements import RequestKey, Snapshot, Window
+from swarmscope.recovery import Recovery
 from swarmscope.run_result import PendingRequest, RunInfo
 from swarmscope.targets import Profile, System
 
@@ -28,3 +32,8 @@ class EndedRun:
     """Ended by hand before its planned time."""
     aborted_by: str = ""
     """Why a target with `abort: true` stopped it; "" when none did."""
+    climb: ClimbResult | None = None
+    """What a climb found; None under any other profile."""
+    phases: Sequence[PhaseSummary] = ()
+    recoveries: Sequence[Recovery] = ()
+    drift: Drift | None = None

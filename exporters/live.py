@@ -16,7 +16,7 @@ Schema 1, stable: keys are only ever added. Times are seconds, ratios 0 to 1, me
                    "reason": "…"}],
       "generators": [{"name": "…", "state": "running", "users": 50, "cpu_ratio": 0.31, "memory_bytes": 93749248,
                       "report_age": 0.4, "lag": 0.002}],
-      "problems": ["…"]
+      "problems": ["…"], "climb": {"held_users": 150, "held_rate": 148.2, "broken_users": 200} | null
     }
 
 `rps` and `failures_per_second` are measured over the last `rate_seconds` seconds that were looked at: a service
@@ -150,6 +150,7 @@ def live(view: RunView, now: float, history: LiveHistory | None = None) -> dict[
             for generator in view.generators
         ],
         "problems": list(view.problems),
+        "climb": None if view.climb is None else view.climb._asdict(),
     }
 
 

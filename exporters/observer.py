@@ -115,7 +115,11 @@ class Observer:
         """Locust stops the users: nothing that finishes from here on counts towards a rate."""
         if self.current.active:
             # A headless run stops before its time for good reasons too (-i, an abort): only quitting is by hand.
-            if not self.headless:
+            # But under a load shape, Ctrl-C makes Locust stop the run first, and quit afterwards.
+            shaped = self.current.profile.is_shaped and not getattr(
+                environment.parsed_options, "iterations", 0
+            )
+            if not self.headless or shaped:
                 self._note_interruption()
             self.current.stopping()
 
@@ -152,7 +156,10 @@ class Observer:
 
     def _note_interruption(self) -> None:
         life = self.current
-        if life.planned_seconds is not None and not life.aborted_by:
+        if life.planned_seconds is None:
+            # A climb has no planned time, but an end of its own; any other such run is meant to be ended by hand.
+            life.interrupted = life.climbing is not None and not life.aborted_by
+        elif not life.aborted_by:
             life.interrupted = time.time() - (life.started or 0.0) < life.planned_seconds - 1.5
 
     def _finish(self, life: RunLife, ended: EndedRun) -> None:

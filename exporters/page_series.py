@@ -191,6 +191,13 @@ def _met(_: Target, judgement: Judgement | None) -> float | None:
     return int(judgement.status is Status.PASS)
 
 
+def _recoveries(run: PageRun) -> Iterator[str]:
+    for recovery in run.view.recoveries:
+        if recovery.seconds is not None:
+            labels = run.texts.with_labels(_beyond_run(names.RECOVERY), (recovery.phase,))
+            yield line(names.RECOVERY, labels, recovery.seconds)
+
+
 def _workers(run: PageRun) -> Iterator[str]:
     states = dict.fromkeys(WORKER_STATES, 0)
     for generator in run.view.generators:
@@ -251,6 +258,7 @@ SERIES: dict[Metric, Callable[[PageRun], Iterator[str]]] = {
     names.TARGET_LIMIT: _per_target(names.TARGET_LIMIT, lambda target, _: float(target.limit)),
     names.TARGET_VALUE: _per_target(names.TARGET_VALUE, _value),
     names.TARGET_MET: _per_target(names.TARGET_MET, _met),
+    names.RECOVERY: _recoveries,
     names.WORKERS: _workers,
     names.WORKER_USERS: _per_worker(names.WORKER_USERS, lambda generator: generator.users),
     names.WORKER_CPU: _per_worker(names.WORKER_CPU, lambda generator: generator.cpu_ratio),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from swarmscope.climb import Part
 from swarmscope.names import Phase
 from swarmscope.targets import Profile
 
@@ -38,7 +39,8 @@ class Transition:
 def phases_of(profile: Profile) -> tuple[str, ...]:
     """Every phase that a run of this profile can be in, in the order of the page."""
     named = dict.fromkeys(stage.phase for stage in profile.stages if stage.phase)
-    return (*(str(phase) for phase in Phase), *(name for name in named if name not in set(Phase)))
+    climb = () if profile.climb is None else tuple(str(part) for part in Part)
+    return (*(str(phase) for phase in Phase), *(name for name in named if name not in set(Phase)), *climb)
 
 
 @dataclass(slots=True)

@@ -15,9 +15,11 @@ from typing import Any
 
 import gevent
 
+from exporters.climbing import Climbing
 from exporters.ended_run import EndedRun
 from exporters.locust_counts import LocustCounts
 from exporters.phases import PhaseTracker, Transition, phases_of, steady_windows
+from exporters.run_course import RunCourse
 from exporters.run_view import GeneratorView, RunView, SeriesKey
 from exporters.scenario_metrics import DECLARED
 from exporters.sources import CounterSource
@@ -75,6 +77,8 @@ class RunLife:
     verdict: Verdict | None = None
     aborted_by: str = ""
     interrupted: bool = False
+    climbing: Climbing | None = field(default=None, init=False)
+    course: RunCourse = field(init=False)
     validity: Validity = field(init=False)
     bounds: tuple[Decimal, ...] = field(init=False)
     """The recorded bucket bounds, seconds."""
@@ -95,6 +99,9 @@ class RunLife:
         self._exported_bounds = coarse_bounds(limits)
         self.validity = Validity(float(limits[0]) if limits else None)
         self._phases = PhaseTracker(float(self.profile.warm_up))
+        self.course = RunCourse(self.profile, self.system, self.source, self.bounds, _breathe)
+        if self.profile.climb is not None:
+            self.climbing = Climbing(self.profile, self.profile.climb, self.system, self.source, self.bounds)
 
     @property
     def active(self) -> bool:
@@ -121,19 +128,27 @@ class RunLife:
         users, wanted = runner.user_count, runner.target_user_count
         self._peak = (max(self._peak[0], users), max(self._peak[1], wanted))
         self._users = _users_by_class(runner)
-        self._note(
-            self._phases.observe(
-                now, users=users, wanted=wanted, spawned=runner.state == "running", stage_phase=stage_phase
-            )
-        )
+        spawned = runner.state == "running"
+        phase = self.climbing.phase if self.climbing else stage_phase
+        self._note(self._phases.observe(now, users=users, wanted=wanted, spawned=spawned, stage_phase=phase))
+        self.course.tick(now, users, wanted)
         elapsed = now - (self.started or now)
         self.source.watch(self.validity, elapsed)
+        if self.climbing:
+            lost = self.validity.lost_workers
+            self.climbing.tick(now, users, spawned=spawned, generators=self._generators, lost=lost)
+            if self.climbing.wanted is None:
+                self.planned_seconds = elapsed  # it ends by itself, now
         if self._phases.phase == Phase.STEADY and self._last_tick is not None:
             self.validity.observe(now - self._last_tick, self._generators, users, wanted)
         self._last_tick = now
 
     def judge_live(self) -> None:
         """Judge what was measured so far; takes a breath now and then so that the load goes on."""
+        self.course.look(time.time(), self._phases.phase, self._generators)
+        if self.climbing:
+            self.judgements = self.climbing.judgements
+            return
         if 0 < self.steady_seconds() < LIVE_AFTER_SECONDS:
             return
         now, base = self._edges()
@@ -144,7 +159,7 @@ class RunLife:
             base=base,
             waiting=self.source.waiting(),
             hung_after=float(self.system.alerting.hung_after),
-            breathe=lambda: gevent.sleep(BREATH_SECONDS),
+            breathe=_breathe,
         )
         targets = [t for t in self.system.targets_under(self.profile.name) if not t.kind.is_query]
         judgements = judge(targets, window)
@@ -156,6 +171,8 @@ class RunLife:
         """The load is being stopped: the judged window's rate ends here, unanswered requests get their time."""
         if self.stopped is None:
             self.stopped = time.time()
+            if self.climbing:
+                self.climbing.stop()
             self.source.stopping()
             self.source.mark(STOP_MARK)
             self._note(self._phases.stopping(self.stopped))
@@ -169,7 +186,10 @@ class RunLife:
         latest = self.source.latest()
         windows = [(begin, end or stopped) for begin, end in steady_windows(self._transitions)]
         seconds = sum(end - begin for begin, end in windows)
-        if not windows:
+        if self.climbing:
+            for doubt in self.climbing.doubts():
+                self.validity.add(doubt)
+        elif not windows:
             self.validity.add(
                 "the steady phase was never reached: not all users ran, or the run was too short"
             )
@@ -177,6 +197,8 @@ class RunLife:
         if segments and self._ended_steady_by_stop():
             segments[-1] = Segment(segments[-1].begin)
         window = final_window(self.bounds, segments, self.source.marked(STOP_MARK), latest, seconds)
+        if self.climbing:
+            window, windows = self.climbing.window()
         self._note(self._phases.done(time.time()))
         self._generators = tuple(self.source.generators())
         self._users = dict.fromkeys(self._users, 0)
@@ -205,6 +227,10 @@ class RunLife:
             locust_counts=self.locust_counts.read(),
             interrupted=self.interrupted,
             aborted_by=self.aborted_by,
+            climb=self.climbing.result() if self.climbing else None,
+            phases=self.course.phases(latest),
+            recoveries=self.course.recoveries(stopped),
+            drift=self.course.drift(),
         )
 
     def judge_final(self, ended: EndedRun) -> None:
@@ -263,6 +289,8 @@ class RunLife:
             scenario_values=self._scenario(),
             generators=self._generators,
             problems=tuple(self.validity.reasons()),
+            recoveries=self.course.known_recoveries,
+            climb=self.climbing.progress() if self.climbing else None,
         )
 
     def _state(self) -> RunState:
@@ -278,6 +306,7 @@ class RunLife:
         if transition is None:
             return
         self._transitions.append(transition)
+        self.course.note(transition)
         if transition.begins_steady:
             self.source.mark(self._label("begin"))
         elif transition.ends_steady:
@@ -307,6 +336,10 @@ class RunLife:
             self._kept_edges = (arrived, live_edges(segments, self.source.counts()))
         now, base = self._kept_edges[1]
         return (self.source.counts() if open_ended else now), base
+
+
+def _breathe() -> None:
+    gevent.sleep(BREATH_SECONDS)
 
 
 def _users_by_class(runner: Any) -> dict[str, int]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from swarmscope.measurements import RequestKey, Snapshot
 from swarmscope.names import Metric, Phase, RunState
+from swarmscope.recovery import Recovery
 from swarmscope.targets import Target
 from swarmscope.verdict import Judgement, Verdict
 
@@ -38,6 +39,14 @@ class GeneratorView:
     """Seconds since its last report was merged; 0 for the process itself."""
     lag: float = 0.0
     """Seconds that its event loop was late, worst of the last report interval."""
+
+
+class ClimbProgress(NamedTuple):
+    """How far a climb has come; None where nothing is known yet."""
+
+    held_users: int | None
+    held_rate: float | None
+    broken_users: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,9 @@ class RunView:
     generators: Sequence[GeneratorView] = ()
     problems: Sequence[str] = ()
     """Reasons, so far, to distrust the load."""
+    recoveries: Sequence[Recovery] = ()
+    """What followed the run's peaks; empty until it is over."""
+    climb: ClimbProgress | None = None
 
 
 @dataclass(slots=True)

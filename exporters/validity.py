@@ -25,6 +25,8 @@ class Validity:
 
     smallest_limit: float | None = None
     """The smallest latency limit judged, in seconds: an event loop later than this makes its verdict worthless."""
+    cpu_seconds: float = CPU_SECONDS
+    """Seconds in a row above CPU_LIMIT that are too many."""
     _judged: float = field(default=0.0, init=False)
     _short: float = field(default=0.0, init=False)
     _fewest: tuple[int, int] = field(default=(0, 0), init=False)
@@ -78,7 +80,7 @@ class Validity:
             f"load generator {name} used more than {CPU_LIMIT:.0%} of its core for {seconds:.0f} s in a row: "
             "its response times include its own delays (add workers, or lower the load)"
             for name, seconds in self._hottest.items()
-            if seconds >= CPU_SECONDS
+            if seconds >= self.cpu_seconds
         ]
         tolerated = TOLERATED_SHARE * self._judged
         found += [

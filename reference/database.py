@@ -6,15 +6,19 @@ committed when it returns; both may return rows.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+from prometheus_client.core import CounterMetricFamily, Metric
 
 from reference.server_metrics import DATABASE_BOUNDS, Counter, Durations, Gauge, ServerMetrics
 
 Row = tuple[Any, ...]
 Parameters = Sequence[Any]
+Execute = Callable[..., Awaitable[list[Row]]]
+"""Runs one statement of a transaction: SQL, then its parameters; the rows that it returns."""
+Result = TypeVar("Result")
 
 
 class DatabaseError(Exception):
@@ -36,11 +40,23 @@ class Backend(Protocol):
     async def write(self, statement: str, parameters: Parameters) -> list[Row]:
         """Change something; committed on return. Rows of a RETURNING clause."""
 
+    async def occupy(self, seconds: float) -> None:
+        """Do what a slow query does, and nothing else: take its time, and a connection where they are few."""
+
     async def close(self) -> None:
         """Finish what is under way and disconnect."""
 
+    async def transaction(self, work: Callable[[Execute], Awaitable[Result]], hold_up: float = 0.0) -> Result:
+        """All statements of `work`, or none; `work` awaits nothing but them. Committed on return."""
+
     def connections(self) -> dict[str, int]:
         """Connections by state (`idle`, `in_use`)."""
+
+    def most_connections(self) -> int:
+        """How many there can be at once."""
+
+    def seconds_in_use(self) -> float:
+        """Time that connections were in use since the start, added up, those that still are included."""
 
 
 class Database:
@@ -74,7 +90,15 @@ class Database:
             ("state",),
             lambda: {(state,): float(count) for state, count in self._backend.connections().items()},
         )
-        metrics.register(self.durations, self.errors, connections)
+        most = Gauge(
+            "db_client_connections_max",
+            "Database connections that there can be at once.",
+            (),
+            lambda: {(): float(self._backend.most_connections())},
+        )
+        metrics.register(
+            self.durations, self.errors, connections, most, _ConnectionTime(self._backend.seconds_in_use)
+        )
 
     async def open(self, schema: Sequence[str]) -> None:
         """Connect, and run the statements that create what is missing."""
@@ -92,6 +116,17 @@ class Database:
         """Change something; committed on return. Rows of a RETURNING clause."""
         return await self._timed(operation, self._backend.write, sql, parameters)
 
+    async def transaction(self, operation: str, work: Callable[[Execute], Awaitable[Result]]) -> Result:
+        """Change several things together or not at all: `work` gets the function that runs its statements."""
+        started = perf_counter()
+        try:
+            return await self._backend.transaction(work, self._hold_up())
+        except DatabaseError:
+            self.errors.add(operation)
+            raise
+        finally:
+            self.durations.observe(perf_counter() - started, operation)
+
     async def _timed(
         self,
         operation: str,
@@ -102,10 +137,30 @@ class Database:
         started = perf_counter()
         try:
             if (delay := self._hold_up()) > 0:
-                await asyncio.sleep(delay)
+                await self._backend.occupy(delay)
             return await run(sql, parameters)
         except DatabaseError:
             self.errors.add(operation)
             raise
         finally:
             self.durations.observe(perf_counter() - started, operation)
+
+
+class _ConnectionTime:
+    """Its rate, divided by the connections that there can be, is how full the pool was over that time.
+
+    Unlike a look at the connections in use now and then, it misses nothing between two looks.
+    """
+
+    def __init__(self, read: Callable[[], float]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterator[Metric]:
+        """The counter as prometheus-client renders it."""
+        family = CounterMetricFamily(
+            "db_client_connection_use_seconds_total",
+            "Time that database connections were in use, all added up.",
+            labels=(),
+        )
+        family.add_metric((), self._read())
+        yield family

@@ -37,6 +37,18 @@ class Kind(StrEnum):
     start, and one that was idle for idle_seconds is gone."""
     THROTTLE = "throttle"
     """Lets `rate` requests per second through, evenly; the others wait in line."""
+    LEAK = "leak"
+    """Answers reads with another tenant's rows. Carried out by services that have tenants."""
+    LOSE = "lose"
+    """Acknowledges what was sent without storing it. Carried out by services that acknowledge events."""
+    DOUBLE = "double"
+    """Stores what was sent twice. Carried out by services that acknowledge events."""
+    DROP = "drop"
+    """Cuts the share `probability` of the open WebSocket connections, at once and again each second."""
+
+
+INSIDE = frozenset({Kind.LEAK, Kind.LOSE, Kind.DOUBLE})
+"""Kinds that a service itself carries out, told by `fault_injection.is_asked_for`: they are about what it answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +96,14 @@ def _literal_braces(glob: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What happens to one request: first the hang, then the delay, then the error."""
+    """What happens to one request: first a cold start, then the hang, the line, the delay, the error."""
 
     hang: Fault | None = None
     delay_seconds: float = 0.0
     error: Fault | None = None
+    cold_start: Fault | None = None
     kinds: tuple[Kind, ...] = ()
+    throttle: Fault | None = None
 
     def __bool__(self) -> bool:
         return bool(self.kinds)
@@ -136,11 +150,11 @@ class FaultBoard:
 
     def decide(self, method: str, route: str) -> Decision:
         """What happens to a request to this route; faults that hit it add up."""
-        hang = error = None
+        hang = error = throttle = cold_start = None
         delay = 0.0
         kinds: list[Kind] = []
         for fault, _ in self.active():
-            if fault.kind is Kind.SLOW_QUERY or not fault.hits(method, route):
+            if fault.kind in (Kind.SLOW_QUERY, Kind.DROP) or not fault.hits(method, route):
                 continue
             if fault.probability < 1 and self._chance.random() >= fault.probability:
                 continue
@@ -149,9 +163,13 @@ class FaultBoard:
                 hang = hang or fault
             elif fault.kind is Kind.DELAY:
                 delay += fault.delay_seconds(self._chance)
-            else:
+            elif fault.kind is Kind.THROTTLE:
+                throttle = throttle or fault
+            elif fault.kind is Kind.COLD_START:
+                cold_start = cold_start or fault
+            elif fault.kind not in INSIDE:
                 error = error or fault
-        return Decision(hang, delay, error, tuple(kinds)) if kinds else NOTHING
+        return Decision(hang, delay, error, cold_start, tuple(kinds), throttle) if kinds else NOTHING
 
     def query_delay(self) -> float:
         """Seconds that the next database operation is to be held up."""

@@ -6,16 +6,18 @@ psycopg's own pool is a package of its own; what is needed of one here is a queu
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
+from time import perf_counter
+from typing import Any
 
 import psycopg
 from psycopg import AsyncConnection, sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
-from reference.database import DatabaseError, Parameters, Row
+from reference.database import DatabaseError, Execute, Parameters, Result, Row
 
 CONNECTIONS = 8
 """Enough to keep one loop busy: more only queue inside the server instead of here."""
@@ -42,6 +44,8 @@ class PostgreSQL:
         self._free: asyncio.LifoQueue[AsyncConnection | None] = asyncio.LifoQueue()
         self._open = 0
         self._borrowed = 0
+        self._used = 0.0
+        self._counted_until = perf_counter()
         self._closing = False
 
     def __repr__(self) -> str:
@@ -89,6 +93,28 @@ class PostgreSQL:
     write = fetch
     """Each statement is its own transaction."""
 
+    async def occupy(self, seconds: float) -> None:
+        """A slow query: it holds one of the few connections, and the server shows it as active."""
+        await self.fetch("SELECT pg_sleep(?)", (seconds,))
+
+    async def transaction(self, work: Callable[[Execute], Awaitable[Result]], hold_up: float = 0.0) -> Result:
+        """All statements of `work` on one connection, in one transaction."""
+        connection = await self._borrow()
+
+        async def execute(statement: str, *parameters: Any) -> list[Row]:
+            cursor = await connection.execute(psycopg_sql(statement).encode(), parameters)
+            return await cursor.fetchall() if cursor.description is not None else []
+
+        try:
+            if hold_up > 0:
+                await asyncio.sleep(hold_up)
+            async with connection.transaction():
+                return await work(execute)
+        except psycopg.Error as error:
+            raise DatabaseError(_words(error)) from error
+        finally:
+            await self._give_back(connection)
+
     async def close(self) -> None:
         """Close the connections that are free; borrowed ones close when they are given back."""
         self._closing = True
@@ -98,6 +124,17 @@ class PostgreSQL:
     def connections(self) -> dict[str, int]:
         """Connections that are open, by whether a request has borrowed them."""
         return {"idle": self._open - self._borrowed, "in_use": self._borrowed}
+
+    def most_connections(self) -> int:
+        """The pool's size."""
+        return self._size
+
+    def seconds_in_use(self) -> float:
+        """Time that connections were borrowed since the start, added up."""
+        now = perf_counter()
+        self._used += self._borrowed * (now - self._counted_until)
+        self._counted_until = now
+        return self._used
 
     async def _borrow(self) -> AsyncConnection:
         if self._free.empty():
@@ -113,6 +150,7 @@ class PostgreSQL:
         except BaseException:
             self._free.put_nowait(None)
             raise
+        self.seconds_in_use()
         self._borrowed += 1
         return connection
 
@@ -138,6 +176,7 @@ class PostgreSQL:
         return connection
 
     async def _give_back(self, connection: AsyncConnection) -> None:
+        self.seconds_in_use()
         self._borrowed -= 1
         # A cancelled request can leave its statement under way: such a connection is not lent again.
         usable = not connection.closed and connection.info.transaction_status is TransactionStatus.IDLE

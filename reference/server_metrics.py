@@ -20,6 +20,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from reference.websocket_metrics import WebSocketMetrics
+
 REQUEST_BOUNDS = (
     0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
 )  # fmt: skip
@@ -147,8 +149,10 @@ class ServerMetrics:
             ("method", "route", "status"),
         )
         self._in_progress: dict[tuple[str, ...], int] = {}
+        self.websockets = WebSocketMetrics()
         self.register(
             self.requests,
+            self.websockets,
             Gauge(
                 "http_server_active_requests",
                 "Requests that have arrived and are not answered yet.",
@@ -159,7 +163,7 @@ class ServerMetrics:
         )
         ProcessCollector(registry=self.registry)
 
-    def register(self, *collectors: Durations | Counter | Gauge | Collector) -> None:
+    def register(self, *collectors: Durations | Counter | Gauge | WebSocketMetrics | Collector) -> None:
         """Add metrics of the service's own to the page."""
         for collector in collectors:
             self.registry.register(collector)
@@ -167,6 +171,8 @@ class ServerMetrics:
     def declare(self, routes: Iterable[BaseRoute], statuses: Mapping[str, Sequence[int]]) -> None:
         """Make the series of every route exist at zero; `statuses` maps a path to its successful statuses."""
         for route in routes:
+            if isinstance(route, WebSocketRoute):
+                self.websockets.declare(route.path)
             if isinstance(route, Route):
                 for method in sorted((route.methods or set()) - {"HEAD"}):
                     self._in_progress.setdefault((method, route.path), 0)
@@ -178,10 +184,13 @@ class ServerMetrics:
         return self._in_progress.get((method, route), 0)
 
     def middleware(self, app: ASGIApp, routes: RouteNames) -> ASGIApp:
-        """The outermost ASGI layer: times every HTTP request, those that a fault answers or drops included."""
+        """The outermost ASGI layer: times every HTTP request, also those that a fault answers; counts WebSockets."""
         in_progress, observe = self._in_progress, self.requests.observe
 
         async def measured(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "websocket":
+                await self.websockets.measure(app, routes.find(scope["path"]), scope, receive, send)
+                return
             if scope["type"] != "http":
                 await app(scope, receive, send)
                 return

@@ -20,14 +20,15 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from reference.backends import open_backend
 from reference.database import Database, DatabaseError
 from reference.fault_injection import FaultInjection, faults_from_json
 from reference.faults import FaultBoard, FaultError
-from reference.server_metrics import RouteNames, ServerMetrics
+from reference.server_metrics import Gauge, RouteNames, ServerMetrics
+from reference.websocket_protocol import MOST_MESSAGE_BYTES, PING_SECONDS, WebSocketProtocol
 from swarmscope.errors import ExitCode
 
 GRACE_SECONDS = 2
@@ -55,7 +56,7 @@ class Service:
 
     def application(
         self,
-        routes: Sequence[Route],
+        routes: Sequence[Route | WebSocketRoute],
         openapi: Mapping[str, Any],
         statuses: Mapping[str, Sequence[int]],
         *,
@@ -73,7 +74,7 @@ class Service:
             await self.database.fetch("health", "SELECT 1")
             return JSONResponse({"status": "ok", "database": self.database.kind})
 
-        every = [
+        every: list[Route | WebSocketRoute] = [
             Route("/", describe),
             Route("/health", health),
             Route("/metrics", self.metrics.page),
@@ -168,6 +169,14 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._service = service
         self._url = url
+        service.metrics.register(
+            Gauge(
+                "http_server_open_connections",
+                "Connections of clients, idle ones and the one that asked for this page included.",
+                (),
+                lambda: {(): float(len(self.server_state.connections))},
+            )
+        )
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -193,7 +202,12 @@ def serve(
     config = uvicorn.Config(
         app,
         http="httptools",
-        ws="none",
+        ws=WebSocketProtocol,
+        ws_max_size=MOST_MESSAGE_BYTES,
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=PING_SECONDS,
+        # Deflating every delivery anew costs several times what sending it does, and messages are short.
+        ws_per_message_deflate=False,
         loop="asyncio",
         lifespan="off",
         log_level="warning",

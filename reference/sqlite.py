@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
-from reference.database import DatabaseError, Parameters, Row
+from reference.database import DatabaseError, Execute, Parameters, Result, Row
 
 SETTINGS = (
     "PRAGMA journal_mode = WAL",
@@ -96,6 +97,28 @@ class SQLite:
         await asyncio.shield(commit)
         return rows
 
+    async def transaction(self, work: Callable[[Execute], Awaitable[Result]], hold_up: float = 0.0) -> Result:
+        """Run all statements of `work` now, within the transaction that this turn of the loop shares."""
+        if hold_up > 0:
+            await asyncio.sleep(hold_up)
+        try:
+            commit = self._begin()
+            self._writer.execute("SAVEPOINT together")
+            try:
+                result = _run_at_once(work(self._execute))
+            except BaseException:
+                self._writer.execute("ROLLBACK TO together")
+                raise
+            finally:
+                self._writer.execute("RELEASE together")
+        except sqlite3.Error as error:
+            raise DatabaseError(str(error)) from error
+        await asyncio.shield(commit)
+        return result
+
+    async def _execute(self, statement: str, *parameters: Any) -> list[Row]:
+        return self._writer.execute(statement, parameters).fetchall()
+
     def _begin(self) -> asyncio.Future[None]:
         """The future of the commit that ends this turn of the loop, with its transaction begun."""
         if self._commit is None:
@@ -119,6 +142,10 @@ class SQLite:
         else:
             commit.set_result(None)
 
+    async def occupy(self, seconds: float) -> None:
+        """Only time: a statement that really took it would hold the loop, and so every request."""
+        await asyncio.sleep(seconds)
+
     async def close(self) -> None:
         """Commit what is under way and close."""
         if self._commit is not None:
@@ -129,3 +156,22 @@ class SQLite:
     def connections(self) -> dict[str, int]:
         """Both stay open; a statement never outlasts a turn of the loop, so none is ever seen in use."""
         return {"idle": len(self._open), "in_use": 0}
+
+    def most_connections(self) -> int:
+        """The writer and the reader."""
+        return 2
+
+    def seconds_in_use(self) -> float:
+        """Nothing: a statement runs within a turn of the loop, and nobody ever waits for a connection."""
+        return 0.0
+
+
+def _run_at_once(work: Awaitable[Result]) -> Result:
+    """Run a coroutine to its end without a turn of the loop: others' statements must not get between its own."""
+    steps = work.__await__()
+    try:
+        next(steps)
+    except StopIteration as done:
+        result: Result = done.value
+        return result
+    raise RuntimeError("a transaction may await its own statements only")

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
+import sys
+from collections.abc import Callable
 from typing import Any
 
-from locust import FastHttpUser
+from locust import FastHttpUser, events
+from locust.runners import WorkerRunner
+
+from scenarios.credentials import MissingCredential
 
 RATE_LIMITED = 429
 LONGEST_REST_SECONDS = 60.0
@@ -50,3 +55,21 @@ def seconds_to_rest(response: Any) -> float:
     if not math.isfinite(seconds):
         return 1.0
     return min(max(seconds, 0.0), LONGEST_REST_SECONDS)
+
+
+def check_before_load(credentials: Callable[[Any], object]) -> None:
+    """End with a message before any load where it is already known that a credential is missing.
+
+    `credentials` is given Locust's environment and raises MissingCredential.
+    """
+
+    def check(environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
+        # With the web UI the host is chosen later, and a worker's comes from its master: their users stop the test.
+        if web_ui is None and environment.host and not isinstance(runner, WorkerRunner):
+            try:
+                credentials(environment)
+            except MissingCredential as error:
+                sys.stderr.write(f"{error}\n")
+                sys.exit(error.exit_code)
+
+    events.init.add_listener(check)

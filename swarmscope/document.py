@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from swarmscope.climb import Part
 from swarmscope.errors import ExitCode
 from swarmscope.names import METRICS, Metric, Outcome, Phase, Recorded, RunState
 
@@ -39,7 +40,11 @@ def metrics_page(metrics: Sequence[Metric] = METRICS) -> str:
                 (
                     ("`outcome`", _codes(Outcome)),
                     ("`state` of `locust_run_state`", _codes(RunState)),
-                    ("`phase`", f"{_codes(Phase)}, and the names that a profile gives to its stages"),
+                    (
+                        "`phase`",
+                        f"{_codes(Phase)}, the names that a profile gives to its stages, and those of a climb: "
+                        f"{_codes(Part)}",
+                    ),
                 ),
             ),
             "",

@@ -136,6 +136,12 @@ TARGET_MET = _gauge(
     "1 when the target holds over the judged window so far, 0 when it is missed; absent when not known.",
     TARGET_LABELS,
 )
+RECOVERY = _gauge(
+    "recovery_seconds",
+    "Time from the end of a peak of the load until all targets held again and stayed so; 0 when they held at once, "
+    "+Inf when they did not by the end. Absent until the run is over, and when nothing was measured.",
+    (*RUN_LABELS, "phase"),
+)
 WORKERS = _gauge(
     "workers", "Locust workers by state (ready, spawning, running, missing, lost).", (*RUN_LABELS, "state")
 )

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from swarmscope import names
 from swarmscope.names import Metric, Outcome
+from swarmscope.run_result import MeasuredSignal, Plot, Series
 from swarmscope.targets import ALL_REQUESTS, Kind, Profile, System, Target
 from swarmscope.targets.match import promql_matchers, quote
 
@@ -72,6 +73,56 @@ def plot_queries(
         _waiting(run),
         _generators(run),
     )
+
+
+def signal_plots(measured: Sequence[MeasuredSignal]) -> tuple[Plot, ...]:
+    """Plots of the service's side, from what was measured: each beside the users' response time."""
+    known = {signal.id: signal for signal in measured if signal.points}
+    client = known.get("all-p95")
+    plots = []
+    for key, title, unit, ids in _SIGNAL_PLOTS:
+        shown = [known[each] for each in ids if each in known]
+        if not shown:
+            continue
+        series = [Series(signal.title, signal.points) for signal in shown]
+        if client is not None:
+            series.append(Series("users' response time, p95", client.points, None if unit == "s" else "s"))
+        limits = dict.fromkeys(
+            (signal.limit, signal.is_floor) for signal in shown if signal.limit is not None
+        )
+        plots.append(
+            Plot(
+                f"signals-{key}",
+                title,
+                unit,
+                tuple(series),
+                tuple(
+                    ("healthy above" if is_floor else "healthy below", limit) for limit, is_floor in limits
+                ),
+            )
+        )
+    return tuple(plots)
+
+
+_SIGNAL_PLOTS = (
+    (
+        "time",
+        "Time in the service and its database",
+        "s",
+        (
+            "service-p95",
+            "db-operation-p99",
+            "db-operation-average",
+            "pg-statement-average",
+            "pg-longest-query",
+        ),
+    ),
+    ("cpu", "CPU of the service and the machine", "ratio", ("service-cpu", "node-cpu", "node-disk")),
+    ("pool", "Connections in use", "ratio", ("db-pool-use", "pg-connections")),
+    ("database", "Cache and indexes of the database", "ratio", ("pg-cache-hit", "pg-index-use")),
+    ("work", "Work at once", "", ("service-active-requests", "pg-active-queries", "pg-lock-waits")),
+    ("memory", "Memory of the machine in use", "ratio", ("node-memory",)),
+)
 
 
 def _latency(pattern: str, targets: Iterable[Target], run: str, over: str) -> PlotQueries:

@@ -8,8 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from swarmscope.climb import ClimbResult
+from swarmscope.course import PhaseSummary
+from swarmscope.drift import Drift
 from swarmscope.errors import ExitCode
 from swarmscope.measurements import RequestKey, Snapshot, Window
+from swarmscope.recovery import Recovery
 from swarmscope.targets import Profile, System
 from swarmscope.verdict import Judgement, Verdict
 
@@ -96,6 +100,55 @@ class Plot:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasuredSignal:
+    """One measurement over the time of the run; the fields before `points` are those of `signals.Signal`."""
+
+    id: str
+    title: str
+    unit: str
+    area: str
+    limit: float | None
+    is_floor: bool
+    points_to: str
+    points: Sequence[tuple[float, float]] = ()
+    """(Unix seconds, value); empty when it was never measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What the database spent on one statement during the run."""
+
+    text: str
+    seconds: float
+    calls: float
+
+
+@dataclass(frozen=True, slots=True)
+class TableScan:
+    """A table that was read as a whole during the run."""
+
+    table: str
+    rows: float
+    """Rows read that way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What Prometheus knows about the service's side of a run."""
+
+    measured: Sequence[MeasuredSignal] = ()
+    phases: Sequence[tuple[float, str]] = ()
+    """(Unix seconds, phase that begins then), ascending."""
+    statements: Sequence[Statement] = ()
+    """The most expensive first."""
+    scans: Sequence[TableScan] = ()
+    service_seconds: float | None = None
+    """Average time that the service itself took for a request of the judged part."""
+    database_seconds: float | None = None
+    """Average time of a request's database operations together."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunResult:
     """A finished run with its verdict."""
 
@@ -118,4 +171,13 @@ class RunResult:
     reconciliation: Sequence[Reconciliation] = ()
     alerts: Sequence[FiredAlert] = ()
     plots: Sequence[Plot] = ()
+    climb: ClimbResult | None = None
+    """What a climb found; None under any other profile."""
+    phases: Sequence[PhaseSummary] = ()
+    """Every phase with load; empty for a climb, whose levels say more."""
+    recoveries: Sequence[Recovery] = ()
+    """What followed each peak of the load."""
+    drift: Drift | None = None
+    """First against last part of a long steady phase."""
+    signals: Signals = field(default_factory=Signals)
     locust_statistics: Mapping[str, object] = field(default_factory=dict)

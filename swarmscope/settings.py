@@ -20,6 +20,10 @@ class Settings:
     alertmanager_port: int = 9093
     receiver_port: int = 9095
     grafana_port: int = 3000
+    postgresql_port: int = 5433
+    """Of the stack's own PostgreSQL; Debian's listens on 5432."""
+    node_exporter_port: int = 9100
+    postgres_exporter_port: int = 9187
     reports: str = "reports"
     """Folder for reports/<run>/."""
     state: str = ".swarmscope"

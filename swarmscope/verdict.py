@@ -218,7 +218,8 @@ def _judge_query(target: Target, answer: QueryValue) -> Judgement:
     limit = float(target.limit)
     met = value >= limit if target.kind.is_floor else value <= limit
     bound = "at least" if target.kind.is_floor else "at most"
-    reason = f"measured {measured(target, value)} on the service's side; {bound} {target.written} wanted"
+    where = " on the service's side" if target.query else ""
+    reason = f"measured {measured(target, value)}{where}; {bound} {target.written} wanted"
     if answer.reason:
         reason += f" ({answer.reason})"
     return Judgement(target, Status.PASS if met else Status.FAIL, value, 0, reason)

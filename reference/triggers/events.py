@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 from reference.database import Database, Row
+from reference.ids import SortableIds
 
 MOST_BYTES = 256 * 1024
 """Of a request body."""
@@ -96,34 +95,13 @@ def _storable(text: str) -> bool:
     )
 
 
-class EventIds:
-    """Makes UUIDs (version 7) that sort by the time they were made, also within one millisecond."""
-
-    def __init__(self, now_ms: Callable[[], int]) -> None:
-        self._now_ms = now_ms
-        self._last = 0
-        self._counter = 0
-
-    def next(self) -> tuple[str, int]:
-        """A new id and its time in Unix milliseconds; never smaller than the one before, clock set back or not."""
-        now = self._now_ms()
-        if now > self._last:
-            self._last, self._counter = now, 0
-        elif self._counter < 0xFFF:
-            self._counter += 1
-        else:
-            self._last, self._counter = self._last + 1, 0
-        number = self._last << 80 | 0x7 << 76 | self._counter << 64 | 0b10 << 62 | secrets.randbits(62)
-        return str(UUID(int=number)), now
-
-
 class EventStore:
     """Events in the database. Every operation sees the owner's events only."""
 
     def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
         self._database = database
         self._now_ms = now_ms
-        self._ids = EventIds(now_ms)
+        self._ids = SortableIds(now_ms)
 
     async def add(self, owner: str, event: NewEvent) -> str:
         """Store an event; returns it as JSON, without its payload."""

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import itertools
 import logging
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from random import Random
 from typing import Any
 
-from locust import between, events, task
+from locust import between, task
 from locust.exception import StopTest
-from locust.runners import WorkerRunner
 
-from scenarios.clients import ServiceUser, count_as_rate_limited, seconds_to_rest
+from scenarios.clients import ServiceUser, check_before_load, count_as_rate_limited, seconds_to_rest
 from scenarios.credentials import (
     LOCAL,
     MissingCredential,
@@ -191,16 +189,7 @@ def api_keys(locust_environment: Any) -> tuple[str, ...]:
     return keys
 
 
-@events.init.add_listener  # type: ignore[untyped-decorator, unused-ignore]
-def _check_key(environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
-    """End with a message before any load, where it is already known that there is no key."""
-    # With the web UI the host is chosen later, and a worker's comes from its master: their users stop the test.
-    if web_ui is None and environment.host and not isinstance(runner, WorkerRunner):
-        try:
-            api_keys(environment)
-        except MissingCredential as error:
-            sys.stderr.write(f"{error}\n")
-            sys.exit(error.exit_code)
+check_before_load(api_keys)
 
 
 def _id(document: Any) -> str:

@@ -15,6 +15,8 @@ COMPOSE_TARGETS: Mapping[str, Sequence[str]] = {
     Job.PROMETHEUS: ("localhost:9090",),
     Job.ALERTMANAGER: ("alertmanager:9093",),
     Job.RECEIVER: ("receiver:9095",),
+    Job.NODE: ("node-exporter:9100",),
+    Job.POSTGRESQL: ("postgres-exporter:9187",),
 }
 """Job → addresses as docker-compose.yml names them."""
 

@@ -17,6 +17,8 @@ from rich.console import Console
 from rich.text import Text
 
 from swarmscope.edge.environment import read_dotenv, read_settings
+from swarmscope.edge.quick import add_options as add_quick_options
+from swarmscope.edge.quick import run_quick
 from swarmscope.edge.stack.generator import LoadRequest, is_checkout, split_arguments
 from swarmscope.errors import ConfigurationError, ExitCode, Problem, SwarmscopeError
 
@@ -102,6 +104,14 @@ def _parser() -> argparse.ArgumentParser:
     new = command("new", _new, "write the folder of a new system under scenarios/")
     new.add_argument("name", metavar="NAME", help="lower case, digits and underscores: checkout")
     new.add_argument("--host", default="", help="where its service is (default: http://127.0.0.1:8000)")
+    quick = command(
+        "quick", _quick, "time one request for seconds, without set-up, and print its percentiles"
+    )
+    add_quick_options(quick)
+    queries = command("queries", _queries, "show what the PostgreSQL of DATABASE_URL is doing")
+    queries.add_argument(
+        "--watch", type=_seconds, metavar="SECONDS", help="show it again and again, until Ctrl-C"
+    )
     command("exit-codes", _exit_codes, "print every exit code and its meaning")
     command("doctor", _doctor, "say what this machine has of what the stack needs")
     # Not for people, and so not in the help: the process behind `up`.
@@ -140,6 +150,13 @@ def _number(text: str) -> int | None:
         return int(text) if text else None
     except ValueError:
         raise argparse.ArgumentTypeError(f'expected a whole number, got "{text}"') from None
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        raise argparse.ArgumentTypeError(f'expected a number of seconds, got "{text}"') from None
 
 
 def _request(options: argparse.Namespace, for_locust: Sequence[str], root: Path) -> LoadRequest:
@@ -283,6 +300,22 @@ def _new(
         soft_wrap=True,
     )
     return ExitCode.PASS
+
+
+def _quick(
+    options: argparse.Namespace, _for_locust: Sequence[str], _root: Path, _environ: Mapping[str, str]
+) -> int:
+    return run_quick(options)
+
+
+def _queries(
+    options: argparse.Namespace, _for_locust: Sequence[str], _root: Path, environ: Mapping[str, str]
+) -> int:
+    from swarmscope.edge.database_views import show_queries  # noqa: PLC0415
+    from swarmscope.edge.stack.postgresql import own_url  # noqa: PLC0415
+
+    url = environ.get("DATABASE_URL", "") or own_url(read_settings(environ))
+    return show_queries(url, _console(), options.watch)
 
 
 def _exit_codes(*_: object) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,15 @@ import gevent
 
 from exporters.ended_run import EndedRun
 from exporters.observer import Finished
+from swarmscope.climb import End
+from swarmscope.climb_goal import goal, goal_value
 from swarmscope.edge.prometheus_api import PrometheusApi, PrometheusUnavailable
 from swarmscope.edge.report_files import write_reports
+from swarmscope.edge.signal_reader import SIGNAL_TIMEOUT_SECONDS, SignalReader
 from swarmscope.errors import ExitCode, ReportNotWritten
 from swarmscope.reconcile import disagreements, reconcile
-from swarmscope.run_result import FiredAlert, Plot, Reconciliation, RunResult
-from swarmscope.targets import Moment
+from swarmscope.run_result import FiredAlert, Plot, Reconciliation, RunResult, Signals
+from swarmscope.targets import Moment, Target
 from swarmscope.verdict import QueryValue, Verdict, judge, verdict_of
 
 logger = logging.getLogger(__name__)
@@ -46,14 +50,17 @@ class Finisher:
         invalid = list(ended.invalid)
         prometheus = self._prometheus(notes)
         queries = self._query_values(prometheus, ended)
-        judgements = judge(ended.system.targets_under(ended.profile.name), ended.window, queries)
+        targets = (*ended.system.targets_under(ended.profile.name), *self._goal(ended, queries, invalid))
+        judgements = judge(targets, ended.window, queries)
         rows = self._reconciliation(prometheus, ended, notes, invalid)
         verdict = verdict_of(judgements, invalid, ended.system.gate)
         exit_code = self._exit_code(ended, verdict, notes)
         alerts, plots = self._history(prometheus, ended, notes)
+        signals = self._signals(ended, notes) if prometheus is not None else Signals()
         result = RunResult(
             info=ended.info,
-            system=ended.system,
+            # With what the climb itself was to reach, as a target beside those of the file.
+            system=replace(ended.system, targets=tuple(dict.fromkeys((*ended.system.targets, *targets)))),
             profile=ended.profile,
             verdict=verdict,
             exit_code=exit_code,
@@ -67,12 +74,30 @@ class Finisher:
             reconciliation=rows,
             alerts=alerts,
             plots=plots,
+            climb=ended.climb,
+            phases=ended.phases,
+            recoveries=ended.recoveries,
+            drift=ended.drift,
+            signals=signals,
         )
         exit_code = self._write(result)
         for judgement in judgements:
             logger.info("%-7s %s: %s", judgement.status, judgement.target.in_words, judgement.reason)
         logger.info("run %s: %s (exit code %d: %s)", ended.info.run, verdict, exit_code, exit_code.meaning)
         return Finished(judgements, verdict, exit_code)
+
+    def _goal(
+        self, ended: EndedRun, queries: dict[str, QueryValue], invalid: list[str]
+    ) -> tuple[Target, ...]:
+        """The load that a climb was to hold, as a target; none when its profile states none."""
+        climb = ended.profile.climb
+        if climb is None or ended.climb is None or climb.at_least is None:
+            return ()
+        target = goal(climb, ended.profile.name)
+        queries[target.id] = goal_value(climb, ended.climb)
+        if queries[target.id].value is None and ended.climb.end is End.GENERATOR:
+            invalid.append(f"{target.in_words} is not known: {ended.climb.reason}")
+        return (target,)
 
     def _prometheus(self, notes: list[str]) -> PrometheusApi | None:
         if not self._prometheus_url:
@@ -149,6 +174,13 @@ class Finisher:
         except PrometheusUnavailable as error:
             notes.append(f"Prometheus' history could not be read: {error}")
             return (), ()
+
+    def _signals(self, ended: EndedRun, notes: list[str]) -> Signals:
+        """What is known of the service's side; never keeps a report from being written."""
+        reader = SignalReader(PrometheusApi(self._prometheus_url, SIGNAL_TIMEOUT_SECONDS))
+        signals = reader.read(ended.system, ended.profile, ended.info)
+        notes.extend(reader.notes)
+        return signals
 
     def _write(self, result: RunResult) -> ExitCode:
         try:

@@ -227,9 +227,21 @@ def summary(live: Mapping[str, Any] | None) -> str:
         parts.append(f"HUNG: {live['oldest_request']} waits for {live['oldest_age']:.0f}s")
     elif live["in_flight"]:
         parts.append(f"oldest {duration(float(live['oldest_age']))}")
+    parts += _climb(live)
     busiest = max((float(each["cpu_ratio"]) for each in live["generators"]), default=0.0)
     parts.append(f"generator CPU {busiest * 100:.0f} %{' BUSY' if busiest >= BUSY_CPU_RATIO else ''}")
     return " · ".join(parts)
+
+
+def _climb(live: Mapping[str, Any]) -> list[str]:
+    """What a climb has found so far."""
+    climb = live.get("climb")
+    if not climb:
+        return []
+    held = "nothing held yet"
+    if climb["held_users"] is not None:
+        held = f"held {count(climb['held_users'])} users ({plain(climb['held_rate'])}/s)"
+    return [held] if climb["broken_users"] is None else [held, f"broke at {count(climb['broken_users'])}"]
 
 
 def actual(target: Mapping[str, Any]) -> str:

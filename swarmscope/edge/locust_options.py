@@ -131,7 +131,7 @@ def add_options(parser: Any, choice: Choice, settings: Settings) -> None:
 def profile_defaults(profile: Profile) -> dict[str, Any]:
     """Locust's own options as this profile wants them; what the user gives explicitly wins over these."""
     defaults: dict[str, Any] = {"stop_timeout": math.ceil(profile.graceful_stop), "profile": profile.name}
-    if not profile.is_staged:
+    if not profile.is_shaped:
         defaults["num_users"] = profile.users
         defaults["spawn_rate"] = float(profile.spawn_rate)
         if profile.run_time is not None:

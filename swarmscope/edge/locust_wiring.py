@@ -92,7 +92,9 @@ def _observe(environment: Any, runner: Any, web_ui: Any, choice: Choice, counter
             run, choice.environment_label, options.test_version, options.description, environment.host or ""
         )
         planned = planned_seconds(profile, None if getattr(options, "iterations", 0) else options.run_time)
-        return RunLife(labels, system, profile, runner, source, locust_counts, planned)
+        life = RunLife(labels, system, profile, runner, source, locust_counts, planned)
+        profile_choice.lead(life.climbing)
+        return life
 
     server = ExporterServer(
         options.exporter_host,

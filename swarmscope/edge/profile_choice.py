@@ -11,7 +11,7 @@ import logging
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from scenarios.shapes import staged
+from scenarios.shapes import ClimbShape, Leader, climbing, staged
 from swarmscope.edge.locust_options import profile_defaults
 from swarmscope.errors import ConfigurationError, Problem
 from swarmscope.targets import Profile, System
@@ -43,11 +43,20 @@ class ProfileChoice:
                 cls.weight = profile.user_classes[cls.__name__]
             environment.user_classes = chosen
         if profile.is_staged:
-            shape = staged(profile)()
-            shape.runner = environment.runner
-            environment.shape_class = shape
+            self._use(staged(profile)())
+        elif profile.climb is not None:
+            self._use(climbing(profile)())
         else:
             environment.shape_class = None
+
+    def lead(self, leader: Leader | None) -> None:
+        """Let the climb of the run that starts say how many users it wants."""
+        if isinstance(self._environment.shape_class, ClimbShape):
+            self._environment.shape_class.leader = leader
+
+    def _use(self, shape: Any) -> None:
+        shape.runner = self._environment.runner
+        self._environment.shape_class = shape
 
     def stage_phase(self) -> str:
         """The phase name of the stage that the run is in; "" when it has none."""

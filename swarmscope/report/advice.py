@@ -50,8 +50,9 @@ def _never_steady(result: RunResult) -> Iterator[str]:
     if result.window.seconds > 0:
         return
     profile, took = result.profile, result.info.stopped - result.info.started
-    if profile.is_staged or not profile.users:
-        yield f"The run took {span(took)} and no stage of {profile.name} was ever complete: nothing could be judged."
+    if profile.is_shaped or not profile.users:
+        part = "stage" if profile.climb is None else "level"
+        yield f"The run took {span(took)} and no {part} of {profile.name} was ever complete: nothing could be judged."
         return
     ramp = float(profile.users / profile.spawn_rate)
     yield (
@@ -192,6 +193,8 @@ def _not_measured(result: RunResult) -> Iterator[str]:
 
 def _ramp(result: RunResult) -> Iterator[str]:
     """Requests that were much slower outside the judged window than in it, and too slow for it."""
+    if result.climb is not None:
+        return  # outside of the level that held lies what broke
     for key, window in sorted(result.window.counts.items()):
         if key not in result.totals:
             continue

@@ -11,18 +11,25 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from swarmscope.bottleneck import Course, find_bottleneck
 from swarmscope.document import origin
 from swarmscope.errors import ConfigurationError, ExitCode, Problem
 from swarmscope.measurements import RequestCounts, RequestKey, Snapshot, Window
 from swarmscope.report import result_schema as form
+from swarmscope.report.course_json import climb_part, course_parts, read_climb, read_course
+from swarmscope.report.recommendations import in_words, recommendations
 from swarmscope.run_result import (
     FiredAlert,
+    MeasuredSignal,
     PendingRequest,
     Plot,
     Reconciliation,
     RunInfo,
     RunResult,
     Series,
+    Signals,
+    Statement,
+    TableScan,
 )
 from swarmscope.targets import Kind, Moment, Need, Priority, Profile, Stage, System, Target
 from swarmscope.verdict import Judgement, Status, Verdict
@@ -86,7 +93,8 @@ def _to_file(result: RunResult) -> form.ResultFile:
             targets=tuple(form.TargetPart(**_fields(target)) for target in result.system.targets),
         ),
         profile=form.ProfilePart(
-            **_fields(result.profile, without=("stages",)),
+            **_fields(result.profile, without=("stages", "climb")),
+            climb=climb_part(result.profile.climb),
             stages=tuple(form.StagePart(**_fields(stage)) for stage in result.profile.stages),
         ),
         judgements=tuple(
@@ -115,13 +123,60 @@ def _to_file(result: RunResult) -> form.ResultFile:
             )
             for plot in result.plots
         ),
+        **course_parts(result),
+        signals=_signals_part(result.signals),
+        bottleneck=_bottleneck_part(result),
         locust_statistics=dict(result.locust_statistics),
     )
 
 
+def _signals_part(signals: Signals) -> form.SignalsPart:
+    return form.SignalsPart(
+        **_fields(signals, without=("measured", "statements", "scans")),
+        measured=tuple(form.SignalPart(**_fields(each)) for each in signals.measured),
+        statements=tuple(form.StatementPart(**_fields(each)) for each in signals.statements),
+        scans=tuple(form.TableScanPart(**_fields(each)) for each in signals.scans),
+    )
+
+
+def _signals(part: form.SignalsPart) -> Signals:
+    return Signals(
+        **{
+            **_parts(part),
+            "measured": tuple(MeasuredSignal(**_parts(each)) for each in part.measured),
+            "statements": tuple(Statement(**_parts(each)) for each in part.statements),
+            "scans": tuple(TableScan(**_parts(each)) for each in part.scans),
+        }
+    )
+
+
+def _bottleneck_part(result: RunResult) -> form.BottleneckPart:
+    found = find_bottleneck(result)
+    return form.BottleneckPart(
+        conclusion=found.conclusion.value,
+        area=found.area,
+        words=in_words(result, found),
+        cause=_left_range(found.cause),
+        client=_left_range(found.client),
+        evidence=tuple(part for course in found.evidence if (part := _left_range(course)) is not None),
+        recommendations=tuple(recommendations(result, found)),
+    )
+
+
+def _left_range(course: Course | None) -> form.LeftRangePart | None:
+    if course is None:
+        return None
+    values = _fields(course, without=("signal", "out", "left_after"))
+    return form.LeftRangePart(signal=course.signal.id, after_seconds=course.left_after, **values)
+
+
 def _from_file(file: form.ResultFile) -> RunResult:
     profile = Profile(
-        **{**_parts(file.profile), "stages": tuple(Stage(**_parts(stage)) for stage in file.profile.stages)}
+        **{
+            **_parts(file.profile),
+            "stages": tuple(Stage(**_parts(stage)) for stage in file.profile.stages),
+            "climb": read_climb(file.profile.climb),
+        }
     )
     targets = {part.id: _target(part) for part in file.system.targets}
     system = System(
@@ -171,6 +226,8 @@ def _from_file(file: form.ResultFile) -> RunResult:
             Plot(**{**_parts(part), "series": tuple(Series(**_parts(series)) for series in part.series)})
             for part in file.plots
         ),
+        **read_course(file, targets),
+        signals=_signals(file.signals),
         locust_statistics=file.locust_statistics,
     )
 

@@ -16,12 +16,25 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
+from swarmscope.climb import LevelStatus
+from swarmscope.names import Phase
+from swarmscope.plots import signal_plots
 from swarmscope.quantities import span
 from swarmscope.report.blocks import Bullets, Table
 from swarmscope.report.sections import outcome, sections, title
+from swarmscope.report.server_side import TITLE as SERVER_SIDE
 from swarmscope.run_result import FiredAlert, Plot, RunResult
 
-BEFORE_PLOTS = ("Why the load is not trusted", "Notes", "Summary", "Targets", "What to look at next")
+BEFORE_PLOTS = (
+    "Why the load is not trusted",
+    "Notes",
+    "Summary",
+    "Targets",
+    "Breaking point",
+    "Recovery",
+    "What to look at next",
+    SERVER_SIDE,
+)
 MOST_ALERTS = 20
 """Alerts marked in the plots; the table has more."""
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -55,7 +68,17 @@ def plot_data(result: RunResult) -> dict[str, Any]:
     return {
         "started": started,
         "steady": [[begin - started, end - started] for begin, end in result.info.steady],
-        "plots": [_plot(plot, started, result.info.stopped) for plot in result.plots],
+        # The judged window is shaded already; a peak, or what a climb does, is shaded apart and named.
+        "phases": [
+            [phase.name, round(phase.began - started, 3), round(phase.ended - started, 3)]
+            for phase in result.phases
+            if phase.name not in set(Phase)
+        ],
+        "levels": _levels(result),
+        "plots": [
+            _plot(plot, started, result.info.stopped)
+            for plot in (*result.plots, *signal_plots(result.signals.measured))
+        ],
         "alerts": [
             _alert(f"A{number}", alert, started)
             for number, alert in enumerate(result.alerts[:MOST_ALERTS], start=1)
@@ -85,6 +108,25 @@ def _plot(plot: Plot, started: float, stopped: float) -> dict[str, Any]:
         # A point between two gaps is no line: it would not be seen.
         "lonely": [_has_lonely_point(values) for values in columns],
         "limits": [[label, limit] for label, limit in plot.limits if math.isfinite(limit)],
+    }
+
+
+def _levels(result: RunResult) -> dict[str, Any] | None:
+    """Throughput and latency over load, as a climb met them: each load by its last trusted window."""
+    if result.climb is None:
+        return None
+    trusted = {
+        level.users: level
+        for level in sorted(result.climb.levels, key=lambda level: level.began)
+        if level.status is not LevelStatus.INVALID
+    }
+    levels = [trusted[users] for users in sorted(trusted)]
+    p95 = [each.p95 if each.p95 is not None and math.isfinite(each.p95) else None for each in levels]
+    return {
+        "users": [each.users for each in levels],
+        "rate": [each.rate for each in levels],
+        "p95": p95,
+        "broke": [each.status is LevelStatus.BROKE for each in levels],
     }
 
 

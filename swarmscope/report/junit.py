@@ -10,6 +10,9 @@ import re
 from datetime import UTC, datetime
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from swarmscope.bottleneck import Conclusion, find_bottleneck
+from swarmscope.report.course_sections import breaking_point, recovery_words
+from swarmscope.report.recommendations import in_words
 from swarmscope.run_result import RunResult
 from swarmscope.verdict import Judgement, Status
 
@@ -32,6 +35,15 @@ def junit_report(result: RunResult) -> str:
     for name in ("run", "environment", "version", "host"):
         SubElement(properties, "property", name=name, value=_clean(getattr(info, name)))
     SubElement(properties, "property", name="verdict", value=result.verdict)
+    for recovery in result.recoveries:
+        SubElement(
+            properties, "property", name=_clean(f"recovery {recovery.phase}"), value=recovery_words(recovery)
+        )
+    for number, finding in enumerate(breaking_point(result), start=1):
+        SubElement(properties, "property", name=f"breaking point {number}", value=_clean(finding))
+    found = find_bottleneck(result)
+    if found.conclusion is not Conclusion.NOT_MEASURED:
+        SubElement(properties, "property", name="bottleneck", value=_clean(in_words(result, found)))
     for judgement in result.judgements:
         _target_case(result, suite, judgement)
     not_judged = {target.id: target for target in result.system.targets if target.id in result.not_judged}

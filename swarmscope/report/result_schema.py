@@ -80,6 +80,20 @@ class StagePart(_Part):
     phase: Text = ""
 
 
+class ClimbPlanPart(_Part):
+    """A load that grows level by level until a target breaks."""
+
+    start: int
+    step: int
+    limit: int
+    settle: Exact
+    hold: Exact
+    precision: Exact | None = None
+    at_least: Exact | None = None
+    at_least_per_second: bool = False
+    at_least_written: Text = ""
+
+
 class ProfilePart(_Part):
     """The load profile of the run."""
 
@@ -88,6 +102,7 @@ class ProfilePart(_Part):
     spawn_rate: Exact
     run_time: Exact | None = None
     stages: tuple[StagePart, ...] = ()
+    climb: ClimbPlanPart | None = None
     user_classes: dict[Text, int] = {}
     warm_up: Exact = Decimal(0)
     graceful_stop: Exact = Decimal(0)
@@ -132,6 +147,66 @@ class JudgementPart(_Part):
     value: Number | None = Field(description="in the target's base unit; null: not known")
     samples: int
     reason: Text
+
+
+class LevelPart(_Part):
+    """One judged window of a climb: a point of throughput and latency over load."""
+
+    part: Literal["climb", "confirm", "relief", "narrow"]
+    users: int
+    began: float
+    ended: float
+    status: Literal["held", "broke", "invalid", "no data"]
+    rate: Number = Field(description="requests finished per second")
+    error_ratio: Number | None = None
+    p50: Number | None = None
+    p95: Number | None = None
+    p99: Number | None = None
+    judgements: tuple[JudgementPart, ...] = ()
+    reasons: tuple[Text, ...] = Field((), description="why the load at this level is not trusted")
+
+
+class ClimbPart(_Part):
+    """What a climb found; the highest level that held is the run's judged window."""
+
+    end: Literal["broke", "limit", "generator", "not_recovered", "stopped"]
+    levels: tuple[LevelPart, ...] = ()
+    reason: Text = ""
+    recovered_seconds: tuple[Number | None, ...] = ()
+
+
+class PhasePart(_Part):
+    """One phase of the run, or a part of one, all requests together."""
+
+    name: Text
+    began: float
+    ended: float
+    users: int = Field(description="the most that ran at once")
+    finished: int
+    p50: Number | None = None
+    p95: Number | None = None
+    p99: Number | None = None
+    error_ratio: Number | None = None
+
+
+class RecoveryPart(_Part):
+    """What followed a peak of the load."""
+
+    phase: Text
+    ended: float = Field(description="when the load went down")
+    until: float
+    seconds: Number | None = Field(description='"+Inf": not by `until`; null: nothing was measured')
+    missed_in_peak: bool = False
+    last_missed: tuple[Text, ...] = Field((), description="ids of targets")
+
+
+class DriftPart(_Part):
+    """The first and the last quarter of a long steady phase."""
+
+    first: PhasePart
+    last: PhasePart
+    memory_first: int | None = Field(None, description="bytes of all load generators")
+    memory_last: int | None = None
 
 
 class OutcomePart(_Part):
@@ -214,6 +289,71 @@ class PlotPart(_Part):
     limits: tuple[tuple[Text, Number], ...] = ()
 
 
+class SignalPart(_Part):
+    """One measurement of the service's side over the run, with the range in which it is healthy."""
+
+    id: Text
+    title: Text
+    unit: Text
+    area: Text
+    limit: Number | None = None
+    is_floor: bool = False
+    points_to: Text = ""
+    points: tuple[tuple[float, Number], ...] = Field((), description="empty when it was never measured")
+
+
+class StatementPart(_Part):
+    """What the database spent on one statement."""
+
+    text: Text
+    seconds: float
+    calls: float
+
+
+class TableScanPart(_Part):
+    """A table that was read as a whole."""
+
+    table: Text
+    rows: float
+
+
+class SignalsPart(_Part):
+    """What Prometheus knows about the service's side."""
+
+    measured: tuple[SignalPart, ...] = ()
+    phases: tuple[tuple[float, Text], ...] = ()
+    statements: tuple[StatementPart, ...] = ()
+    scans: tuple[TableScanPart, ...] = ()
+    service_seconds: float | None = Field(None, description="of an average request, inside the service")
+    database_seconds: float | None = Field(None, description="of an average request, in database operations")
+
+
+class LeftRangePart(_Part):
+    """A signal that left its range."""
+
+    signal: Text
+    after_seconds: float | None = None
+    phase: Text = ""
+    users: float | None = None
+    rate: float | None = None
+    median: Number
+    worst: Number
+    lead_seconds: float | None = Field(None, description="before the client's target was missed")
+    correlation: float | None = Field(None, description="Spearman's, with the client's response time")
+
+
+class BottleneckPart(_Part):
+    """What held the run back; derived from the signals, so it is not read back."""
+
+    conclusion: Literal["not measured", "load generator", "named", "unexplained", "next", "healthy"]
+    area: Text | None = None
+    words: Text
+    cause: LeftRangePart | None = None
+    client: LeftRangePart | None = None
+    evidence: tuple[LeftRangePart, ...] = ()
+    recommendations: tuple[Text, ...] = ()
+
+
 class ResultFile(_Part):
     """A finished load test with its verdict, its counters and what Prometheus saw of it."""
 
@@ -234,4 +374,10 @@ class ResultFile(_Part):
     reconciliation: tuple[ReconciliationPart, ...] = ()
     alerts: tuple[AlertPart, ...] = ()
     plots: tuple[PlotPart, ...] = ()
+    climb: ClimbPart | None = None
+    phases: tuple[PhasePart, ...] = ()
+    recoveries: tuple[RecoveryPart, ...] = ()
+    drift: DriftPart | None = None
+    signals: SignalsPart = Field(default_factory=SignalsPart.model_construct)
+    bottleneck: BottleneckPart | None = None
     locust_statistics: dict[Text, Any] = {}

@@ -8,12 +8,15 @@ from datetime import UTC, datetime
 from swarmscope.quantities import UNKNOWN, count, measured, span
 from swarmscope.report.advice import advice
 from swarmscope.report.blocks import Block, Bullets, Column, Look, Paragraph, Section, Table, table
+from swarmscope.report.course_sections import climb_blocks, drift_blocks, phase_blocks, recovery_blocks
 from swarmscope.report.request_tables import (
     failure_blocks,
     pending_blocks,
     reconciliation_blocks,
     request_blocks,
 )
+from swarmscope.report.server_side import TITLE as SERVER_SIDE
+from swarmscope.report.server_side import server_side_blocks
 from swarmscope.run_result import FiredAlert, RunResult
 from swarmscope.verdict import Judgement, Status
 
@@ -38,7 +41,12 @@ def sections(result: RunResult) -> list[Section]:
         Section("Notes", [Bullets(list(result.notes))] if result.notes else []),
         Section("Summary", [_summary(result)]),
         Section("Targets", _targets(result)),
+        Section("Breaking point", climb_blocks(result)),
+        Section("Recovery", recovery_blocks(result)),
         Section("What to look at next", [Bullets(advice(result))]),
+        Section("Phases", phase_blocks(result)),
+        Section("Drift", drift_blocks(result)),
+        Section(SERVER_SIDE, server_side_blocks(result)),
         Section("Requests", request_blocks(result)),
         Section("Failures", failure_blocks(result)),
         Section("Requests never answered", pending_blocks(result)),

@@ -3,6 +3,7 @@
 from swarmscope.targets.model import (
     ALL_REQUESTS,
     Alerting,
+    Climb,
     Environment,
     Kind,
     Moment,
@@ -17,6 +18,7 @@ from swarmscope.targets.model import (
 __all__ = [
     "ALL_REQUESTS",
     "Alerting",
+    "Climb",
     "Environment",
     "Kind",
     "Moment",

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from swarmscope.targets.ids import target_id
-from swarmscope.targets.model import Alerting, Environment, Kind, Profile, Stage, System, Target
+from swarmscope.targets.model import Alerting, Climb, Environment, Kind, Profile, Stage, System, Target
 from swarmscope.targets.samples import default_min_samples
 from swarmscope.targets.spec import (
     AlertingSpec,
+    ClimbSpec,
     EnvironmentSpec,
     ProfileSpec,
     SystemSpec,
@@ -89,10 +90,28 @@ def profile(name: str, spec: ProfileSpec) -> Profile:
         spawn_rate=spawn_rate,
         run_time=sum((stage.duration for stage in stages), Decimal(0)) if stages else run_time,
         stages=stages,
+        climb=None if spec.climb is None else climb(spec.climb),
         user_classes=dict(spec.user_classes or {}),
         warm_up=_value(spec.warm_up, default.warm_up),
         graceful_stop=_value(spec.graceful_stop, default.graceful_stop),
         description=spec.description or "",
+    )
+
+
+def climb(spec: ClimbSpec) -> Climb:
+    """A climb; its step is as high as its first level when not given."""
+    start = spec.from_ or 1
+    default = Climb(start, start, start)
+    return Climb(
+        start=start,
+        step=spec.step or start,
+        limit=spec.to or start,
+        settle=_value(spec.settle, default.settle),
+        hold=_value(spec.hold, default.hold),
+        precision=None if spec.precision is None else spec.precision.value,
+        at_least=None if spec.at_least is None else spec.at_least.value,
+        at_least_per_second=spec.at_least is not None and spec.at_least.unit == "/s",
+        at_least_written="" if spec.at_least is None else spec.at_least.written,
     )
 
 

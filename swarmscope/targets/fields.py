@@ -160,11 +160,25 @@ def _spawn_rate(text: str) -> Quantity:
     return rate
 
 
+def _load(text: str) -> Quantity:
+    """`400` users, or `400/s` requests per second."""
+    expected = NotUnderstood("a number of users such as 400, or a rate such as 400/s", "users are whole")
+    try:
+        value = parse_rate(text)
+    except NotUnderstood:
+        raise expected from None
+    per_second = rate_number(text) != text
+    if not value or (not per_second and value != int(value)):
+        raise expected
+    return Quantity(value, f"{rate_number(text)}/s" if per_second else text, "/s" if per_second else "users")
+
+
 read_latency = _quantity(_latency, "a duration such as 300ms")
 read_duration = _quantity(lambda text: _duration(text, "30s"), "a duration such as 30s")
 read_percentage = _quantity(lambda text: Quantity(parse_percentage(text), text), "a percentage such as 0.1%")
 read_rate = _quantity(_rate, "a rate such as 1000/s")
 read_spawn_rate = _quantity(_spawn_rate, "a number of users per second above 0, such as 10")
+read_load = _quantity(_load, "a number of users such as 400, or a rate such as 400/s")
 read_measure = _quantity(parse_measure, "a number or a duration such as 3s")
 
 
@@ -270,6 +284,7 @@ Rate = Annotated[Quantity, *_kind(read_rate, anyOf=[_number, {"type": "string", 
 SpawnRate = Annotated[
     Quantity, *_kind(read_spawn_rate, anyOf=[_number, {"type": "string", "pattern": RATE_PATTERN}])
 ]
+Load = Annotated[Quantity, *_kind(read_load, anyOf=[_number, {"type": "string", "pattern": RATE_PATTERN}])]
 Measure = Annotated[
     Quantity,
     *_kind(read_measure, anyOf=[{"type": "number"}, {"type": "string", "pattern": DURATION_PATTERN}]),

@@ -152,8 +152,31 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class Climb:
+    """Goes up level by level until a target breaks, to find the highest load under which all hold."""
+
+    start: int
+    """Users of the first level."""
+    step: int
+    """Users that each level adds."""
+    limit: int
+    """Users of the highest level: it goes no further, broken or not."""
+    settle: Decimal = Decimal(5)
+    """Seconds of each level, after all its users run, that are not judged."""
+    hold: Decimal = Decimal(20)
+    """Seconds of each level that are judged; as long again to confirm a breach."""
+    precision: Decimal | None = None
+    """How near to each other, as a share, the highest level that held and the lowest that broke are to be brought."""
+    at_least: Decimal | None = None
+    """Load that must hold, else the run fails: users, or requests per second."""
+    at_least_per_second: bool = False
+    """Whether `at_least` is a rate."""
+    at_least_written: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
-    """How much load, for how long, by whom. Either constant (`users`) or staged (`stages`)."""
+    """How much load, for how long, by whom. Either constant (`users`), staged (`stages`) or a climb (`climb`)."""
 
     name: str
     users: int = 0
@@ -162,6 +185,7 @@ class Profile:
     run_time: Decimal | None = None
     """Seconds from the first user to stop; for a staged profile the stages' sum; None runs until stopped."""
     stages: tuple[Stage, ...] = ()
+    climb: Climb | None = None
     user_classes: Mapping[str, int] = field(default_factory=dict)
     """User class → weight; empty means all classes of the system with their own weights."""
     warm_up: Decimal = Decimal(0)
@@ -174,6 +198,11 @@ class Profile:
     def is_staged(self) -> bool:
         """Whether the load follows stages rather than one constant number of users."""
         return bool(self.stages)
+
+    @property
+    def is_shaped(self) -> bool:
+        """Whether a load shape leads the number of users: it cannot be edited while the run goes on."""
+        return self.is_staged or self.climb is not None
 
 
 @dataclass(frozen=True, slots=True)

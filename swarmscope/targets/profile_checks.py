@@ -8,6 +8,7 @@ from itertools import pairwise
 from swarmscope.errors import Problem
 from swarmscope.names import Phase
 from swarmscope.targets import build
+from swarmscope.targets.climb_checks import check_climb
 from swarmscope.targets.model import Profile, Stage
 from swarmscope.targets.nearest import suggestion
 from swarmscope.targets.spec import ProfileSpec, SystemSpec, keys_of
@@ -44,17 +45,22 @@ def _profile(name: str, spec: ProfileSpec, document: Document) -> list[Problem]:
     here = ("profiles", name)
     if any(key not in keys_of(ProfileSpec) for key in keys):
         return []
-    if "users" in keys and "stages" in keys:
-        return [document.problem(here, "has users and stages: the load is constant or in stages")]
-    if "users" not in keys and "stages" not in keys:
-        return [document.problem(here, "needs users or stages", "users: 50 for a constant load")]
-    if "stages" not in keys:
+    loads = [key for key in ("users", "stages", "climb") if key in keys]
+    if len(loads) > 1:
+        message = f"has {' and '.join(loads)}: the load is constant, in stages, or a climb"
+        return [document.problem(here, message)]
+    if not loads:
+        hint = "users: 50 for a constant load"
+        return [document.problem(here, "needs users, stages or climb", hint)]
+    if "users" in keys:
         return _constant(name, spec, document)
     problems = []
     if "run_time" in keys:
         hint = "leave it out: a staged profile runs for the sum of its stages"
+        if "climb" in keys:
+            hint = "leave it out: a climb ends by itself; --run-time ends one early"
         problems.append(document.problem((*here, "run_time"), "is for a constant load only", hint))
-    return problems + _stages(name, spec, document)
+    return problems + (check_climb if "climb" in keys else _stages)(name, spec, document)
 
 
 def _constant(name: str, spec: ProfileSpec, document: Document) -> list[Problem]:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from swarmscope.targets import fields
-from swarmscope.targets.model import Alerting, Kind, Moment, Priority, Profile
+from swarmscope.targets.model import Alerting, Climb, Kind, Moment, Priority, Profile
 
 REQUEST_KINDS = tuple(kind for kind in Kind if not kind.is_query)
 QUERY_KINDS = tuple(kind for kind in Kind if kind.is_query)
@@ -24,6 +24,7 @@ _QUERY_ITEM: JsonDict = {
 _REQUEST_ITEM: JsonDict = {"required": ["request"], "anyOf": [{"required": [kind]} for kind in REQUEST_KINDS]}
 _ALERTING = Alerting()
 _PROFILE = Profile("")
+_CLIMB = Climb(1, 1, 1)
 
 
 class _Spec(BaseModel):
@@ -125,16 +126,65 @@ class StageSpec(_Spec):
     )
 
 
+class ClimbSpec(_Spec):
+    """A load that grows level by level until a target breaks."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["from", "to"]})
+
+    from_: fields.Count | None = Field(
+        None, alias="from", description="Users of the first level.", examples=[50]
+    )
+    step: fields.Count | None = Field(
+        None,
+        description="Users that each level adds; as many as the first has when not given.",
+        examples=[50],
+    )
+    to: fields.Count | None = Field(
+        None,
+        description="Users of the highest level: the climb ends there when nothing broke.",
+        examples=[2000],
+    )
+    settle: fields.Duration | None = Field(
+        None,
+        description=f"Time of each level, after all its users run, that is not judged (default {_CLIMB.settle}s).",
+        examples=["5s"],
+    )
+    hold: fields.Duration | None = Field(
+        None,
+        description="Time that each level is judged over, and as long again to confirm that a target broke "
+        f"(default {_CLIMB.hold}s).",
+        examples=["20s"],
+    )
+    precision: fields.Percentage | None = Field(
+        None,
+        description="Goes back once a target broke, and narrows down until the highest level that held and the "
+        "lowest that broke are this near; without it they are a step apart.",
+        examples=["5%"],
+    )
+    at_least: fields.Load | None = Field(
+        None,
+        description="Users, or requests per second, that must hold: with less the run fails.",
+        examples=[400, "400/s"],
+    )
+
+
 class ProfileSpec(_Spec):
     """How much load, for how long, by whom."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "oneOf": [
-                {"required": ["users"], "not": {"required": ["stages"]}},
+                {
+                    "required": ["users"],
+                    "not": {"anyOf": [{"required": ["stages"]}, {"required": ["climb"]}]},
+                },
                 {
                     "required": ["stages"],
-                    "not": {"anyOf": [{"required": ["users"]}, {"required": ["run_time"]}]},
+                    "not": {"anyOf": [{"required": [k]} for k in ("users", "climb", "run_time")]},
+                },
+                {
+                    "required": ["climb"],
+                    "not": {"anyOf": [{"required": [k]} for k in ("users", "stages", "run_time")]},
                 },
             ]
         }
@@ -144,6 +194,9 @@ class ProfileSpec(_Spec):
     users: fields.Count | None = Field(None, description="A constant number of users.", examples=[50])
     stages: list[StageSpec] | None = Field(
         None, description="Legs that follow each other, instead of a constant number of users.", min_length=1
+    )
+    climb: ClimbSpec | None = Field(
+        None, description="A load that grows until a target breaks, instead of a constant number of users."
     )
     spawn_rate: fields.SpawnRate | None = Field(
         None, description="Users started per second (default 1).", examples=[10]
@@ -263,13 +316,16 @@ def model_at(top: type[BaseModel], path: tuple[str | int, ...]) -> type[BaseMode
     parts: tuple[Any, ...] = path
     if top is EnvironmentsSpec:
         return EnvironmentSpec if len(parts) > 1 else top
+    found = top
     match parts:
         case ("targets", _, *_):
-            return TargetSpec
+            found = TargetSpec
         case ("profiles", _, "stages", _, *_):
-            return StageSpec
+            found = StageSpec
+        case ("profiles", _, "climb", *_):
+            found = ClimbSpec
         case ("profiles", _, *_):
-            return ProfileSpec
+            found = ProfileSpec
         case ("alerting", *_):
-            return AlertingSpec
-    return top
+            found = AlertingSpec
+    return found

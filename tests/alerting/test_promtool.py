@@ -70,8 +70,10 @@ def test_the_committed_configuration_is_valid():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "alerts/tests").glob("*.yml")), ids=lambda path: path.name)
-def test_committed_rules_behave(path):
+# Of every system in `make check`; here the two that are quick, so that nobody waits for the same minutes twice.
+@pytest.mark.parametrize("name", ["guards_test.yml", "triggers_test.generated.yml"])
+def test_committed_rules_behave(name):
+    path = ROOT / "alerts/tests" / name
     done = subprocess.run(
         ["promtool", "test", "rules", str(path)], capture_output=True, text=True, check=False
     )

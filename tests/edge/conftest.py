@@ -15,7 +15,18 @@ import pytest
 MARK = "LEFTOVER_MARK"
 DRIVER = Path(__file__).with_name("stack_driver.py")
 ROOT = DRIVER.parents[2]
-PORTS = ("SERVICE", "LOCUST", "EXPORTER", "PROMETHEUS", "ALERTMANAGER", "RECEIVER", "GRAFANA")
+PORTS = (
+    "SERVICE",
+    "LOCUST",
+    "EXPORTER",
+    "PROMETHEUS",
+    "ALERTMANAGER",
+    "RECEIVER",
+    "GRAFANA",
+    "POSTGRESQL",
+    "NODE_EXPORTER",
+    "POSTGRES_EXPORTER",
+)
 
 Marked = Callable[[], list[str]]
 

@@ -16,7 +16,7 @@ from swarmscope.edge.stack.run import run_load
 from swarmscope.errors import SwarmscopeError
 from swarmscope.settings import Settings
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(os.environ.get("STACK_DRIVER_ROOT") or Path(__file__).resolve().parents[2])
 STAND_IN = Path(__file__).with_name("locust_stand_in.py")
 
 

@@ -205,3 +205,11 @@ def test_the_live_screen_keeps_what_is_said_above_it() -> None:
         view.say("Prometheus died [for good]")
     assert isinstance(console.file, io.StringIO)
     assert "Prometheus died [for good]" in console.file.getvalue()
+
+
+def test_the_summary_of_a_climb_says_what_held_and_what_broke() -> None:
+    going = live(climb={"held_users": None, "held_rate": None, "broken_users": None})
+    assert " · nothing held yet · generator CPU" in summary(going)
+    broke = live(climb={"held_users": 1500, "held_rate": 148.25, "broken_users": 2000})
+    assert " · held 1,500 users (148/s) · broke at 2,000 · generator CPU" in summary(broke)
+    assert "held" not in summary(live(climb=None))

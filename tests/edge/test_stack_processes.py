@@ -1,6 +1,7 @@
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,7 +105,10 @@ def test_someone_elses_answer_is_not_taken_for_health(
 def test_a_death_is_told_once_with_its_last_words(
     tmp_path: Path, mark: Marked, eventually: Callable[..., bool]
 ) -> None:
-    dying = program("dying", "print('out of memory', flush=True)\nimport os; os.kill(os.getpid(), 9)")
+    # After a moment: one that dies at once dies while the stack starts, which is another message.
+    dying = program(
+        "dying", "import os, time; time.sleep(1); print('out of memory', flush=True); os.kill(os.getpid(), 9)"
+    )
     with Stack([dying, program("well", "import time; time.sleep(60)")], tmp_path) as stack:
         found: list[str] = []
         assert eventually(lambda: found.extend(death.message for death in stack.deaths()) or found)
@@ -215,3 +219,22 @@ def test_health_that_needs_no_url_is_being_started(tmp_path: Path, mark: Marked)
     process.end()
     assert process.exit_code is None
     assert process.pid is None
+
+
+def test_what_never_was_ready_is_not_waited_for_as_long_as_what_was(
+    tmp_path: Path, mark: Marked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("swarmscope.edge.stack.supervisor.UNREADY_SECONDS", 0.5)
+    deaf = (
+        "import pathlib, signal, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        f"pathlib.Path({str(tmp_path / 'deaf')!r}).touch()\n"
+        "time.sleep(60)"
+    )
+    slow = program("slow", deaf, stop_seconds=60.0, check=(tmp_path / "deaf").exists)
+    broken = program("broken", "raise SystemExit(4)", health_url="http://127.0.0.1:1/")
+    started = time.monotonic()
+    with pytest.raises(ComponentFailed), Stack([slow, broken], tmp_path):
+        pass
+    assert time.monotonic() - started < 20
+    assert mark() == []

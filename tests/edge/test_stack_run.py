@@ -96,7 +96,7 @@ def test_a_second_stack_in_the_same_folder_is_refused(
 ) -> None:
     first = runner.start(60, 0)
     assert eventually(lambda: "Locust is starting" in runner.said or "users" in runner.said)
-    second = runner.beside(free_ports(7))
+    second = runner.beside(free_ports(len(runner.ports)))
     assert second.run(1, 0) == ExitCode.PORT_TAKEN
     assert f"another Swarmscope stack (process {first.pid}) uses {runner.state}" in second.said
     first.send_signal(signal.SIGTERM)
@@ -168,7 +168,7 @@ def test_a_run_keeps_its_secret_and_a_runner_that_is_killed_takes_its_programs_w
     assert eventually(lambda: "→ PASS" in runner.said)
     token = psutil.Process(runner.pid_of("swarmscope.edge.receiver")).environ()["SWARMSCOPE_STOP_TOKEN"]
     assert len(token) >= 24
-    assert len(mark()) == 6  # the runner and five programs
+    assert len(mark()) == 7  # the runner and six programs
     assert not any(token in command_line for command_line in mark())
     for path in runner.state.rglob("*"):
         assert not path.is_file() or token.encode() not in path.read_bytes()

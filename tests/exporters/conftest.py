@@ -13,11 +13,12 @@ import gevent
 import pytest
 
 from exporters.http_server import ExporterServer
-from exporters.run_view import ALL_PHASES, ExporterCounters, GeneratorView, RunView, Waiting
+from exporters.run_view import ALL_PHASES, ClimbProgress, ExporterCounters, GeneratorView, RunView, Waiting
 from exporters.stop_request import StopAnswer
 from swarmscope.histogram import coarse_bounds, fine_bounds
 from swarmscope.measurements import RequestCounts, RequestKey
 from swarmscope.names import Outcome, Phase, RunState
+from swarmscope.recovery import Recovery
 from swarmscope.targets import Kind, Priority, Target
 from swarmscope.verdict import Judgement, Status, Verdict
 
@@ -92,6 +93,8 @@ def run_view(counts_of: Callable[..., RequestCounts]) -> Callable[..., RunView]:
             GeneratorView("w2", "missing", 4, 0.9, 80_000_000, 12.5, 0.75),
         ),
         problems=("worker w2 was lost",),
+        climb=ClimbProgress(150, 148.25, None),
+        recoveries=(Recovery("spike", 1_735_689_630.0, 1_735_689_660.0, 7.5, missed_in_peak=True),),
     )
 
     def make(**changes: Any) -> RunView:

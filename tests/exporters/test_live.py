@@ -106,6 +106,7 @@ def test_the_whole_document(run_view: Views) -> None:
             },
         ],
         "problems": ["worker w2 was lost"],
+        "climb": {"held_users": 150, "held_rate": 148.25, "broken_users": None},
     }
 
 

@@ -1,22 +1,19 @@
 import contextlib
 import io
-import os
+import json
 import re
-import shutil
-import signal
-import subprocess
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import requests
+import websockets.sync.client
+from prometheus_client.parser import text_string_to_metric_families
 
 from reference.running import Running, running
+from reference.tokens import LOCAL_SECRET, Tokens
 from reference.triggers.__main__ import main
 
 
@@ -42,69 +39,6 @@ def clock() -> FakeClock:
 def new_clock() -> type[FakeClock]:
     """For tests that need a clock per example."""
     return FakeClock
-
-
-def _program(name: str) -> str | None:
-    """PostgreSQL's programs lie beside each other, but Debian puts only psql on the PATH."""
-    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)
-    return shutil.which(name) or (str(found[0]) if found else None)
-
-
-@pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[str]:
-    """A PostgreSQL of our own on a Unix socket in a new folder; the value is that folder."""
-    initdb, postgres = _program("initdb"), _program("postgres")
-    if initdb is None or postgres is None:
-        pytest.skip("PostgreSQL's server is not installed (Debian: apt-get install postgresql)")
-    # Not pytest's folder: only its owner may enter that, and the server refuses to run as root.
-    folder = tempfile.mkdtemp(prefix="swarmscope-pg-")
-    user = "postgres" if os.getuid() == 0 else None
-    if user:
-        shutil.chown(folder, user)
-    data = f"{folder}/data"
-    try:
-        subprocess.run(
-            [initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"],
-            user=user, cwd=folder, check=True, capture_output=True,
-        )  # fmt: skip
-        server = subprocess.Popen(
-            [postgres, "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"],
-            user=user, cwd=folder, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        try:
-            _await(folder)
-            yield folder
-        finally:
-            server.send_signal(signal.SIGINT)  # SIGTERM would wait for the connections of a test that failed
-            server.wait(20)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _await(folder: str) -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            psycopg.connect(f"postgresql://postgres@/postgres?host={folder}").close()
-            return
-        except psycopg.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-
-
-@pytest.fixture(scope="session")
-def new_postgresql(request: pytest.FixtureRequest) -> Callable[[], str]:
-    """Makes empty databases; each call returns the address of one."""
-
-    def create() -> str:
-        folder = request.getfixturevalue("postgresql_server")
-        name = f"test_{uuid.uuid4().hex}"
-        with psycopg.connect(f"postgresql://postgres@/postgres?host={folder}", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
-        return f"postgresql://postgres@/{name}?host={folder}"
-
-    return create
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -180,3 +114,113 @@ def client(triggers: Running, database_url: str) -> Iterator[Callable[..., Clien
             return made
 
         yield create
+
+
+class LiveClient:
+    """One connection to /api/v1/live."""
+
+    def __init__(self, url: str, token: str | None, query: str = "", **options: Any) -> None:
+        self.socket = websockets.sync.client.connect(
+            f"ws{url.removeprefix('http')}/api/v1/live{query}", compression=None, legacy=True, **options
+        )
+        if token is not None:
+            assert self.ask(type="authenticate", token=token)["type"] == "ready"
+
+    def send(self, **message: Any) -> None:
+        self.socket.send(json.dumps(message))
+
+    def next(self) -> dict[str, Any]:
+        """The next message from the service."""
+        return json.loads(self.socket.recv(timeout=10))
+
+    def ask(self, **message: Any) -> dict[str, Any]:
+        """Send a message; returns the next one that comes."""
+        self.send(**message)
+        return self.next()
+
+    def subscribe(self, channel: str = "c") -> dict[str, Any]:
+        return self.ask(type="subscribe", channel=channel)
+
+    def publish(self, sequence: int, data: Any = None, channel: str = "c") -> None:
+        self.send(type="publish", channel=channel, sequence=sequence, data=data)
+
+    def closing(self) -> tuple[int, str]:
+        """Code and reason of the close frame that ends the connection, whatever comes before it."""
+        with pytest.raises(websockets.ConnectionClosed) as closed:
+            while True:
+                self.socket.recv(timeout=15)
+        assert closed.value.rcvd is not None, "the connection ended without a close frame"
+        return closed.value.rcvd.code, closed.value.rcvd.reason
+
+
+def live_token(tenant: Any = "tenant-a", seconds: float = 600, **claims: Any) -> str:
+    return Tokens("metrics", LOCAL_SECRET).issue("someone", seconds, {"tenant": tenant, **claims})
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A service of live channels."""
+    database = str(tmp_path_factory.mktemp("live") / "live.sqlite3")
+    with running("reference.metrics.live_service", "--database", database, "--local-key", "--faults") as one:
+        yield one
+
+
+@pytest.fixture
+def live_client(live: Running) -> Iterator[Callable[..., LiveClient]]:
+    """Connects clients: of tenant-a, of another tenant, or with a token of the test's own (None: without)."""
+    with contextlib.ExitStack() as stack:
+
+        def connect(tenant: str = "tenant-a", query: str = "", **options: Any) -> LiveClient:
+            token = options.pop("token", live_token(tenant))
+            client = LiveClient(live.url, token, query, **options)
+            stack.callback(client.socket.close)
+            return client
+
+        yield connect
+
+
+@pytest.fixture
+def live_client_of() -> Iterator[Callable[..., LiveClient]]:
+    """Connects clients to a service of the test's own."""
+    with contextlib.ExitStack() as stack:
+
+        def connect(url: str, token: str | None = live_token()) -> LiveClient:
+            client = LiveClient(url, token)
+            stack.callback(client.socket.close)
+            return client
+
+        yield connect
+
+
+@pytest.fixture
+def live_count(live: Running) -> Callable[..., float]:
+    """Reads a number of the service's page: `live_count("live_published_total")`."""
+
+    def read(name: str, **labels: str) -> float:
+        page = requests.get(f"{live.url}/metrics", timeout=10).text
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(page)
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    return read
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], bool]], None]:
+    """Waits until something is so."""
+
+    def wait(is_so: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 20
+        while not is_so():
+            assert time.monotonic() < deadline, "what the test waits for did not happen"
+            time.sleep(0.02)
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def make_live_token() -> Callable[..., str]:
+    return live_token

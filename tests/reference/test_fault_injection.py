@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.requests import Request
 
 from reference.fault_injection import FaultInjection
-from reference.faults import FaultBoard
+from reference.faults import FaultBoard, Kind
 from reference.running import DidNotStart, running
 
 KEY = {"Authorization": "Bearer local-load-test"}
@@ -76,6 +76,8 @@ def test_faults_are_listed_with_the_time_left_and_cleared(http, service):
         "delay_ms": 5,
         "jitter_ms": 0.0,
         "status": 500,
+        "rate": 100.0,
+        "idle_seconds": 300.0,
         "for_seconds": 60,
     }
     assert len(http.get(f"{service}/faults", timeout=10).json()) == 1
@@ -174,7 +176,8 @@ def test_slow_queries_hold_up_what_asks_the_database(http, service):
             {
                 "code": "invalid",
                 "problems": [
-                    "[0].for: unknown; known are kind, routes, probability, delay_ms, jitter_ms, status, for_seconds"
+                    "[0].for: unknown; known are kind, routes, probability, delay_ms, jitter_ms, status, rate, "
+                    "idle_seconds, for_seconds"
                 ],
             },
         ),
@@ -224,7 +227,5 @@ def test_a_fault_on_the_command_line_that_makes_no_sense_is_told_before_anything
     options = ("--database", str(tmp_path / "x.sqlite3"), "--fault", '{"kind": "hung"}')
     with pytest.raises(DidNotStart), contextlib.ExitStack() as stack:
         stack.enter_context(running("reference.triggers", *options))
-    assert capfd.readouterr().err == (
-        "--fault: [0].kind: expected one of delay, error, hang, slow_query, got 'hung'\n"
-    )
+    assert capfd.readouterr().err == (f"--fault: [0].kind: expected one of {', '.join(Kind)}, got 'hung'\n")
     assert not (tmp_path / "x.sqlite3").exists()

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from typing import Any
 
@@ -78,7 +79,7 @@ def test_the_page_shows_every_table_of_the_markdown(result: RunResult) -> None:
     ):
         assert wanted in texts
     headings = re.findall(r"^## (.*)$", markdown_report(result), re.MULTILINE)
-    shown = re.findall(r"<h2>(.*?)</h2>", html_report(result))
+    shown = [unescape(found) for found in re.findall(r"<h2>(.*?)</h2>", html_report(result))]
     assert [heading for heading in shown if heading != "Course of the run"] == headings
 
 

@@ -46,8 +46,9 @@ def test_peak_load_has_limits_of_its_own():
     }
 
 
-def test_stress_is_judged_by_the_signs_of_the_breaking_point():
-    assert limits("stress") == {
+@pytest.mark.parametrize("profile", ["stress", "overload"])
+def test_stress_is_judged_by_the_signs_of_the_breaking_point(profile):
+    assert limits(profile) == {
         ("POST /events", "p95"): ("500ms", "medium"),
         ("*", "error_rate"): ("10%", "medium"),
     }
@@ -61,7 +62,7 @@ def test_stress_is_judged_by_the_signs_of_the_breaking_point():
         ("aws", 100, 20, 600, "TriggersAPIUser"),
         ("peak", 200, 50, 600, "TriggersAPIUser"),
         ("throughput", 200, 50, 120, "HighThroughputUser"),
-        ("stress", 500, 100, 180, "HighThroughputUser"),
+        ("overload", 500, 100, 180, "HighThroughputUser"),
         ("ci", 100, 20, 120, "TriggersAPIUser"),
     ],
 )
@@ -69,6 +70,12 @@ def test_load_profiles_are_the_guides(name, users, spawn_rate, run_time, user_cl
     profile = SYSTEM.profiles[name]
     assert (profile.users, profile.spawn_rate, profile.run_time) == (users, spawn_rate, run_time)
     assert list(profile.user_classes) == [user_class]
+
+
+def test_stress_climbs_to_the_users_of_the_guide():
+    climb = SYSTEM.profiles["stress"].climb
+    assert (climb.start, climb.step, climb.limit) == (50, 50, 500)
+    assert list(SYSTEM.profiles["stress"].user_classes) == ["HighThroughputUser"]
 
 
 def test_the_default_is_a_minute():
@@ -97,6 +104,9 @@ def test_every_floor_is_below_what_the_profiles_users_can_ask_for(name):
 @pytest.mark.parametrize("name", sorted(SYSTEM.profiles))
 def test_enough_of_a_profile_is_judged(name):
     profile = SYSTEM.profiles[name]
+    if profile.climb:
+        assert profile.climb.hold >= Decimal("0.75") * (profile.climb.settle + profile.climb.hold)
+        return
     judged = profile.run_time - profile.users / profile.spawn_rate - profile.warm_up
     assert judged >= Decimal("0.75") * profile.run_time
 

@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from reference.running import running
 from reference.triggers.__main__ import main
+from tests.scenarios.chi_squared import LEVEL, probability
 
 WEIGHTS = {
     "send_event": 10,
@@ -15,8 +16,6 @@ WEIGHTS = {
     "acknowledge_event": 1,
     "check_health": 1,
 }
-CHI_SQUARED_LIMIT = 18.47
-"""Four degrees of freedom, probability 0.001."""
 
 
 def event(number=1):
@@ -37,10 +36,7 @@ for _ in range(34_000):
 """
     )
     assert picked.keys() == WEIGHTS.keys()
-    total, weights = sum(picked.values()), sum(WEIGHTS.values())
-    expected = {name: total * weight / weights for name, weight in WEIGHTS.items()}
-    chi_squared = sum((picked[name] - expected[name]) ** 2 / expected[name] for name in WEIGHTS)
-    assert chi_squared < CHI_SQUARED_LIMIT
+    assert probability(picked, WEIGHTS) > LEVEL
 
 
 @pytest.mark.parametrize(

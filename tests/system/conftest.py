@@ -271,7 +271,13 @@ class Stack:
         return Service(url, process)
 
     def locust(
-        self, name: str, *arguments: str, workers: int = 0, exporter_port: int = 0, headless: bool = True
+        self,
+        name: str,
+        *arguments: str,
+        workers: int = 0,
+        exporter_port: int = 0,
+        headless: bool = True,
+        system: str = SYSTEM,
     ) -> Run:
         """A Locust run that this stack's Prometheus scrapes."""
         exporter_port, master_port = exporter_port or free_port(), free_port()
@@ -282,7 +288,7 @@ class Stack:
         master = ["--master", "--expect-workers", str(workers), *bind] if workers else []
         if "--processes" in arguments:
             master = bind
-        command = [*LOCUST, "--system", SYSTEM, "--run-id", run, "--only-summary"]
+        command = [*LOCUST, "--system", system, "--run-id", run, "--only-summary"]
         command += ["--headless"] if headless else []
         command += ["--exporter-port", str(exporter_port), "--prometheus-url", self.prometheus]
         command += ["--reports-dir", str(reports), *master, *arguments]
@@ -293,7 +299,7 @@ class Stack:
         join = [
             "--worker",
             "--system",
-            SYSTEM,
+            system,
             "--master-host",
             "127.0.0.1",
             "--master-port",

@@ -1,13 +1,15 @@
 """docs/targets.md says what is so: its examples are read, and no key or default of it is made up or left out."""
 
 import re
+from decimal import Decimal
 from pathlib import Path
 
-from swarmscope.targets import Alerting, Kind, Profile
+from swarmscope.targets import Alerting, Climb, Kind, Profile
 from swarmscope.targets.parse import parse_environments, parse_system
 from swarmscope.targets.samples import default_min_samples
 from swarmscope.targets.spec import (
     AlertingSpec,
+    ClimbSpec,
     EnvironmentSpec,
     ProfileSpec,
     StageSpec,
@@ -17,13 +19,13 @@ from swarmscope.targets.spec import (
 )
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "targets.md").read_text(encoding="utf-8")
-TARGETS, ENVIRONMENTS = re.findall(r"```yaml\n(.*?)```", GUIDE, flags=re.DOTALL)
+TARGETS, CLIMB, ENVIRONMENTS = re.findall(r"```yaml\n(.*?)```", GUIDE, flags=re.DOTALL)
 
 
-def row(key: str) -> list[str]:
+def row(key: str, guide: str = GUIDE) -> list[str]:
     """The cells of the table row about a key."""
     line = next(
-        line for line in GUIDE.splitlines() if line.startswith("| ") and f"`{key}`" in line.split("|")[1]
+        line for line in guide.splitlines() if line.startswith("| ") and f"`{key}`" in line.split("|")[1]
     )
     return [cell.strip() for cell in line.strip("|").split("|")]
 
@@ -36,12 +38,26 @@ def test_the_example_of_targets_is_read_and_gives_what_its_comments_say() -> Non
     assert list(system.profiles) == ["quick", "peak", "spike"]
 
 
+def test_the_example_of_a_climb_is_read_where_profiles_stand() -> None:
+    stress = parse_system(TARGETS + CLIMB, "docs/targets.md").profiles["stress"]
+    assert stress.climb == Climb(
+        start=50,
+        step=50,
+        limit=2000,
+        settle=Climb(1, 1, 1).settle,
+        hold=Climb(1, 1, 1).hold,
+        precision=Decimal("0.05"),
+        at_least=Decimal(400),
+        at_least_written="400",
+    )
+
+
 def test_the_example_of_environments_is_read() -> None:
     assert list(parse_environments(ENVIRONMENTS, "docs/targets.md")) == ["local", "sit"]
 
 
 def test_every_key_has_a_row_in_a_table() -> None:
-    specs = (SystemSpec, TargetSpec, ProfileSpec, StageSpec, AlertingSpec, EnvironmentSpec)
+    specs = (SystemSpec, TargetSpec, ProfileSpec, StageSpec, ClimbSpec, AlertingSpec, EnvironmentSpec)
     first_cells = " ".join(line.split("|")[1] for line in GUIDE.splitlines() if line.startswith("| "))
     assert [key for spec in specs for key in keys_of(spec) if f"`{key}`" not in first_cells] == []
 
@@ -51,7 +67,10 @@ def test_the_defaults_are_those_of_the_code() -> None:
     assert row("spawn_rate")[1] == str(profile.spawn_rate)
     assert row("warm_up")[1] == f"`{profile.warm_up}s`"
     assert row("graceful_stop")[1] == f"`{profile.graceful_stop}s`"
-    assert [row(key)[1] for key in ("window", "hold", "hung_after")] == [
+    climb = Climb(1, 1, 1)
+    assert [row(key)[1] for key in ("settle", "hold")] == [f"`{climb.settle}s`", f"`{climb.hold}s`"]
+    part = GUIDE[GUIDE.index("\n## Alerting") :]
+    assert [row(key, part)[1] for key in ("window", "hold", "hung_after")] == [
         f"`{seconds}s`" for seconds in (alerting.window, alerting.hold, alerting.hung_after)
     ]
 

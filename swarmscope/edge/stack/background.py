@@ -27,7 +27,6 @@ from swarmscope.edge.stack.plan import programs
 from swarmscope.edge.stack.prepare import prepare
 from swarmscope.edge.stack.processes import Interrupted, tail
 from swarmscope.edge.stack.supervisor import Stack
-from swarmscope.edge.stop_token import VARIABLE
 from swarmscope.errors import ComponentFailed, ExitCode, SwarmscopeError
 from swarmscope.settings import Settings
 
@@ -56,7 +55,9 @@ def up(
         _print_programs(console, stack)
         return ExitCode.PASS
     # Everything that can be found wrong is said here, where somebody reads it.
-    prepare(root, request, settings, environ, web_ui=True)
+    prepared = prepare(root, request, settings, environ, web_ui=True)
+    for remark in prepared.plan.remarks:
+        console.print(remark, highlight=False, soft_wrap=True)
     with folder.hold():
         folder.record.unlink(missing_ok=True)
     log = folder.logs / "stack.log"
@@ -119,10 +120,11 @@ def hold(
         with plan.folder.hold():
             url = settings.url(settings.locust_port)
             command = command_of(request, "", settings, headless=False)
-            secrets = {VARIABLE: plan.stop_token, "PYTHONUNBUFFERED": "1"}
-            locust = locust_program(command, secrets, health_url=f"{url}/", url=url)
+            # First, because it makes the database that the secrets tell of.
+            chosen = programs(plan)
+            locust = locust_program(command, plan.secrets, health_url=f"{url}/", url=url)
             try:
-                with Stack([*programs(plan), locust], plan.folder.logs, lambda: interrupts.asked) as stack:
+                with Stack([*chosen, locust], plan.folder.logs, lambda: interrupts.asked) as stack:
                     _remember(stack, request, plan.folder)
                     while not interrupts.asked:
                         for death in stack.deaths():
@@ -187,5 +189,7 @@ def status(settings: Settings, console: Console) -> int:
 def _print_programs(console: Console, stack: RunningStack) -> None:
     width = max(len(program.title) for program in stack.programs)
     for program in stack.programs:
-        state = program.url if program.process() is not None else f"DEAD; its log is {program.log}"
+        state = (
+            (program.url or "running") if program.process() is not None else f"DEAD; its log is {program.log}"
+        )
         console.print(f"  {program.title:<{width}}  {state}", highlight=False, soft_wrap=True)

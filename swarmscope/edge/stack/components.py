@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from glob import glob
 from pathlib import Path
 
 from swarmscope.errors import ComponentMissing
@@ -25,6 +26,8 @@ class Component:
     """Debian's and Ubuntu's package."""
     minimum: tuple[int, int]
     """The oldest version that our configuration and rules are valid in."""
+    folders: str = ""
+    """Where it is looked for beside the PATH, with wildcards; of several the newest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,20 @@ ALERTMANAGER = Component(
     "Alertmanager", ("prometheus-alertmanager", "alertmanager"), "prometheus-alertmanager", (0, 25)
 )
 REQUIRED = (PROMETHEUS, ALERTMANAGER)
+POSTGRESQL = Component("PostgreSQL", ("postgres",), "postgresql", (14, 0), "/usr/lib/postgresql/*/bin")
+"""Only for systems that need one."""
+NODE_EXPORTER = Component(
+    "node exporter",
+    ("prometheus-node-exporter", "node_exporter"),
+    "prometheus-node-exporter",
+    (1, 3),
+)
+POSTGRES_EXPORTER = Component(
+    "PostgreSQL exporter",
+    ("prometheus-postgres-exporter", "postgres_exporter"),
+    "prometheus-postgres-exporter",
+    (0, 10),
+)
 
 
 def find(component: Component, path: str | None = None) -> FoundComponent | None:
@@ -54,7 +71,16 @@ def find(component: Component, path: str | None = None) -> FoundComponent | None
         program = shutil.which(name, path=path)
         if program is not None:
             return FoundComponent(component.title, str(Path(program).absolute()), _version(program))
-    return None
+    beside = [found for found in _in_folders(component) if found.version]
+    return max(beside, key=lambda found: found.version, default=None)
+
+
+def _in_folders(component: Component) -> list[FoundComponent]:
+    if not component.folders:
+        return []
+    # PTH207: pathlib's glob takes no absolute patterns.
+    paths = [path for name in component.names for path in glob(f"{component.folders}/{name}")]  # noqa: PTH207
+    return [FoundComponent(component.title, path, _version(path)) for path in paths]
 
 
 def require(components: Sequence[Component] = REQUIRED, path: str | None = None) -> dict[str, FoundComponent]:
@@ -91,5 +117,5 @@ def _version(program: str) -> tuple[int, ...]:
     except (OSError, subprocess.SubprocessError):
         return ()
     # Old Prometheus wrote its version to standard error.
-    found = re.search(r"version (\d+)\.(\d+)\.(\d+)", answer.stdout + answer.stderr)
-    return tuple(int(number) for number in found.groups()) if found else ()
+    found = re.search(r"(?:version|\(PostgreSQL\)) (\d+)\.(\d+)(?:\.(\d+))?", answer.stdout + answer.stderr)
+    return tuple(int(number) for number in found.groups() if number is not None) if found else ()

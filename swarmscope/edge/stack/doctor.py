@@ -11,7 +11,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from swarmscope.edge.stack.components import REQUIRED, Component, find
+from swarmscope.edge.stack.components import (
+    NODE_EXPORTER,
+    POSTGRES_EXPORTER,
+    POSTGRESQL,
+    REQUIRED,
+    Component,
+    find,
+)
 from swarmscope.edge.stack.folder import StateFolder
 from swarmscope.edge.stack.plan import ports
 from swarmscope.edge.stack.ports import taken_ports
@@ -36,19 +43,22 @@ def examine(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
     findings = [Finding("Python", sys.version_info >= (3, 11), f"{version} at {sys.executable}")]
     findings += [_component(component, path) for component in REQUIRED]
+    findings += [_optional(component, path, cost) for component, cost in _OPTIONAL]
     for tool, use in (("promtool", "checks rules"), ("amtool", "checks Alertmanager's configuration")):
         program = shutil.which(tool, path=path)
         findings.append(Finding(tool, True, program or f"not installed; only `make check` needs it ({use})"))
     setpriv = shutil.which("setpriv", path=path)
     without = "not installed: if a run is killed with SIGKILL, its programs live on"
     findings.append(Finding("setpriv", True, setpriv or without))
-    taken = {
-        each.setting: each
-        for each in taken_ports(settings.bind, ports(settings, reference=True, web_ui=True))
-    }
-    for setting, (title, port) in ports(settings, reference=True, web_ui=True).items():
+    optional = [component.title for component, _ in _OPTIONAL]
+    wanted = ports(settings, reference=True, web_ui=True, components=optional)
+    required = ports(settings, reference=True, web_ui=True)
+    taken = {each.setting: each for each in taken_ports(settings.bind, wanted)}
+    for setting, (title, port) in wanted.items():
         words = str(taken[setting]) if setting in taken else f"free, for {title} ({setting})"
-        code = ExitCode.PORT_TAKEN if setting in taken else ExitCode.PASS
+        # Ports of what not every stack has keep no run of the others from starting.
+        is_needed = setting in required
+        code = ExitCode.PORT_TAKEN if setting in taken and is_needed else ExitCode.PASS
         findings.append(Finding(f"port {port}", setting not in taken, words, code))
     folder = StateFolder(Path(settings.state).absolute())
     try:
@@ -57,6 +67,21 @@ def examine(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
     except ConfigurationError as error:
         findings.append(Finding("state folder", False, error.problems[0].message, error.exit_code))
     return findings
+
+
+_OPTIONAL = (
+    (POSTGRESQL, "systems with `needs: [postgresql]` need it, or DATABASE_URL"),
+    (NODE_EXPORTER, "without it nothing is known of this machine's CPU, memory and disk"),
+    (POSTGRES_EXPORTER, "without it nothing is known of what a PostgreSQL measures of itself"),
+)
+"""Component, and what its absence costs."""
+
+
+def _optional(component: Component, path: str | None, cost: str) -> Finding:
+    found = _component(component, path)
+    if found.is_fine:
+        return found
+    return Finding(found.what, True, f"{found.words}; {cost}")
 
 
 def _component(component: Component, path: str | None) -> Finding:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from swarmscope.edge.stack.ports import free_port
 from swarmscope.edge.stack.processes import Program
 from swarmscope.errors import ExitCode
 from swarmscope.settings import Settings
@@ -71,6 +72,11 @@ def locust_command(
     for option, value in optional:
         if value:
             command += [option, value]
+    if request.processes is not None:
+        # Locust's own port for them is the same for everybody: two runs side by side would take each other's workers.
+        port = str(free_port())
+        command += ["--master-bind-host", "127.0.0.1", "--master-bind-port", port]
+        command += ["--master-host", "127.0.0.1", "--master-port", port]
     command += [
         *("--exporter-port", str(settings.exporter_port)),
         *("--prometheus-url", settings.url(settings.prometheus_port)),

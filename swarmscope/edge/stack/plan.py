@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,8 @@ from swarmscope.alerting.links import Links
 from swarmscope.alerting.prometheus_config import prometheus_config
 from swarmscope.alerting.rule_files import rule_files
 from swarmscope.edge.alertmanager import read_receivers, write_alertmanager_config
-from swarmscope.edge.stack.components import FoundComponent
+from swarmscope.edge.stack import measuring, postgresql
+from swarmscope.edge.stack.components import NODE_EXPORTER, POSTGRES_EXPORTER, POSTGRESQL, FoundComponent
 from swarmscope.edge.stack.folder import StateFolder
 from swarmscope.edge.stack.processes import Program
 from swarmscope.edge.stop_token import VARIABLE
@@ -37,6 +38,29 @@ class Plan:
     environ: Mapping[str, str]
     keep_data: bool = False
     """Whether the reference service keeps what earlier runs wrote: a load test wants to start from the same state."""
+    borrows_node_exporter: bool = False
+    """Whether an exporter of this machine that is not ours is scraped."""
+    remarks: tuple[str, ...] = ()
+    """What a user should know before the load starts: what will not be measured."""
+
+    @property
+    def cluster(self) -> postgresql.Cluster | None:
+        """The stack's own PostgreSQL; None when there is none to start."""
+        component = self.components.get(POSTGRESQL.title)
+        if component is None:
+            return None
+        return postgresql.cluster_of(component, self.settings, self.folder.path)
+
+    @property
+    def database(self) -> str:
+        """Where the database of this run is, password and all; "" when it is no PostgreSQL that we know of."""
+        return self.cluster.url if self.cluster else self.environ.get("DATABASE_URL", "")
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """What Locust is told in its environment: how it may be stopped, and where its users find the database."""
+        own = {"DATABASE_URL": self.cluster.url} if self.cluster else {}
+        return {VARIABLE: self.stop_token, "PYTHONUNBUFFERED": "1", **own}
 
 
 def has_reference(system: str) -> bool:
@@ -46,8 +70,13 @@ def has_reference(system: str) -> bool:
     )
 
 
-def ports(settings: Settings, *, reference: bool, web_ui: bool) -> dict[str, tuple[str, int]]:
-    """Setting → what it is for and its port, for every port that the stack listens on."""
+def ports(
+    settings: Settings, *, reference: bool, web_ui: bool, components: Iterable[str] = ()
+) -> dict[str, tuple[str, int]]:
+    """Setting → what it is for and its port, for every port that the stack listens on.
+
+    `components` are the titles of those that not every stack has.
+    """
     wanted = {
         "SWARMSCOPE_EXPORTER_PORT": ("Locust's exporter", settings.exporter_port),
         "SWARMSCOPE_PROMETHEUS_PORT": ("Prometheus", settings.prometheus_port),
@@ -58,13 +87,48 @@ def ports(settings: Settings, *, reference: bool, web_ui: bool) -> dict[str, tup
         wanted = {"SWARMSCOPE_SERVICE_PORT": ("the reference service", settings.service_port), **wanted}
     if web_ui:
         wanted["SWARMSCOPE_LOCUST_PORT"] = ("Locust's web UI", settings.locust_port)
-    return wanted
+    some = {
+        POSTGRESQL.title: ("SWARMSCOPE_POSTGRESQL_PORT", ("PostgreSQL", settings.postgresql_port)),
+        NODE_EXPORTER.title: (
+            "SWARMSCOPE_NODE_EXPORTER_PORT",
+            ("the node exporter", settings.node_exporter_port),
+        ),
+        POSTGRES_EXPORTER.title: (
+            "SWARMSCOPE_POSTGRES_EXPORTER_PORT",
+            ("the PostgreSQL exporter", settings.postgres_exporter_port),
+        ),
+    }
+    return {**wanted, **dict(some[title] for title in components if title in some)}
 
 
 def programs(plan: Plan) -> list[Program]:
-    """Write the configuration files and say how to start everything but Locust."""
-    chosen = [_receiver(plan), _alertmanager(plan), _prometheus(plan)]
+    """Write the configuration files, make the database, and say how to start everything but Locust."""
+    chosen = [_receiver(plan), _alertmanager(plan), _prometheus(plan), *_database(plan), *_measuring(plan)]
     return [*chosen, _service(plan)] if plan.reference else chosen
+
+
+def _database(plan: Plan) -> list[Program]:
+    cluster = plan.cluster
+    if cluster is None:
+        return []
+    postgresql.create(cluster)
+    return [postgresql.program(cluster)]
+
+
+def _measuring(plan: Plan) -> list[Program]:
+    settings, chosen = plan.settings, []
+    if (component := plan.components.get(NODE_EXPORTER.title)) is not None:
+        chosen.append(measuring.node_exporter(component, settings))
+    if (component := plan.components.get(POSTGRES_EXPORTER.title)) is not None:
+        # Our own cluster has the extension; somebody else's server is asked.
+        statements = plan.cluster is not None or postgresql.has_statements(plan.database)
+        queries = measuring.write_queries(
+            plan.root / measuring.QUERIES,
+            plan.folder.config / measuring.QUERIES.name,
+            with_statements=statements,
+        )
+        chosen.append(measuring.postgres_exporter(component, settings, plan.database, queries))
+    return chosen
 
 
 def _receiver(plan: Plan) -> Program:
@@ -133,6 +197,10 @@ def _prometheus_yml(plan: Plan) -> str:
         Job.ALERTMANAGER: [f"{host}:{settings.alertmanager_port}"],
         Job.RECEIVER: [f"{host}:{settings.receiver_port}"],
     }
+    if NODE_EXPORTER.title in plan.components or plan.borrows_node_exporter:
+        scraped[Job.NODE] = [f"{host}:{settings.node_exporter_port}"]
+    if POSTGRES_EXPORTER.title in plan.components:
+        scraped[Job.POSTGRESQL] = [f"{host}:{settings.postgres_exporter_port}"]
     return prometheus_config(
         scraped,
         scraped[Job.ALERTMANAGER],
@@ -160,11 +228,14 @@ def _service(plan: Plan) -> Program:
     url = settings.url(settings.service_port)
     command = [sys.executable, "-m", f"reference.{name}", "--host", settings.bind, "--port"]
     command += [str(settings.service_port), "--faults", "--local-key"]
-    if "DATABASE_URL" not in plan.environ:
+    if not plan.database:
         data = plan.folder.path / "service"
         data.mkdir(exist_ok=True)
         command += ["--database", str(data / f"{name}.sqlite3")]
     if not plan.keep_data:
         command.append("--empty")
     health = f"{url}/{plan.system.health.lstrip('/')}"
-    return Program("service", "the reference service", tuple(command), health, url=url, needed_by_load=True)
+    environment = {"DATABASE_URL": plan.database} if plan.database else {}
+    return Program(
+        "service", "the reference service", tuple(command), health, environment, url=url, needed_by_load=True
+    )

@@ -77,3 +77,10 @@ def _name(pid: int) -> str:
         return psutil.Process(pid).name()
     except psutil.Error:
         return "a process"
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -11,14 +11,23 @@ from urllib.parse import urlsplit
 
 from swarmscope.edge.files import choose_environment, choose_profile, load_environments, load_system
 from swarmscope.edge.preflight import check_service
-from swarmscope.edge.stack.components import require
+from swarmscope.edge.stack.components import (
+    NODE_EXPORTER,
+    POSTGRES_EXPORTER,
+    POSTGRESQL,
+    REQUIRED,
+    FoundComponent,
+    find,
+    require,
+)
 from swarmscope.edge.stack.folder import StateFolder
 from swarmscope.edge.stack.generator import LoadRequest
+from swarmscope.edge.stack.measuring import missing_words, node_exporter_answers
 from swarmscope.edge.stack.plan import Plan, has_reference, ports
 from swarmscope.edge.stack.ports import require_free
 from swarmscope.errors import ConfigurationError, Problem
 from swarmscope.settings import Settings
-from swarmscope.targets import Environment, System
+from swarmscope.targets import Environment, Need, System
 from swarmscope.targets.choose import LOCAL
 from swarmscope.targets.texts import parse_address
 from swarmscope.targets.units import NotUnderstood, Refused
@@ -50,8 +59,20 @@ def prepare(
         host = settings.url(settings.service_port)
     if environment is not None and not reference:
         _check_credentials(environment, environ)
-    components = require(path=environ.get("PATH"))
-    require_free(settings.bind, ports(settings, reference=reference, web_ui=web_ui))
+    needs_database = Need.POSTGRESQL in system.needs
+    given = environ.get("DATABASE_URL", "")
+    # A service of the user's own has a database of its own; ours beside it would be empty.
+    own_database = needs_database and not given and not request.host and _is_local(environment)
+    components = require((*REQUIRED, POSTGRESQL) if own_database else REQUIRED, environ.get("PATH"))
+    measuring = _measuring(
+        settings,
+        environ.get("PATH"),
+        has_database=own_database or (given.startswith("postgres") and (needs_database or reference)),
+        is_here=(urlsplit(host).hostname or "") in _LOOPBACK,
+    )
+    components = {**components, **measuring.components}
+    wanted = ports(settings, reference=reference, web_ui=web_ui, components=components)
+    require_free(settings.bind, wanted)
     if not reference:
         check_service(host, system.health)
     plan = Plan(
@@ -64,9 +85,49 @@ def prepare(
         stop_token=secrets.token_urlsafe(24),
         environ=environ,
         keep_data=web_ui,
+        borrows_node_exporter=measuring.borrows_node_exporter,
+        remarks=measuring.remarks,
     )
+    if own_database:
+        # Raises what would keep it from being started.
+        _ = plan.cluster
     label = request.environment or (environment.name if environment is not None else "")
     return Prepared(plan, replace(request, profile=profile.name, host=host, environment=label))
+
+
+@dataclass(frozen=True, slots=True)
+class _Measuring:
+    components: Mapping[str, FoundComponent]
+    borrows_node_exporter: bool
+    remarks: tuple[str, ...]
+
+
+def _measuring(settings: Settings, path: str | None, *, has_database: bool, is_here: bool) -> _Measuring:
+    """The exporters that can be started, and what is not measured without the others."""
+    components, remarks, borrows = {}, [], False
+    wanted = []
+    if is_here:
+        wanted.append((NODE_EXPORTER, "what the machine measures of itself (CPU, memory, disk)"))
+    else:
+        # This machine's would be taken for the service's.
+        remarks.append(
+            "The service is not on this machine: its machine's CPU, memory and disk will be NO DATA."
+        )
+    if has_database:
+        wanted.append(
+            (POSTGRES_EXPORTER, "what the database measures of itself (connections, queries, cache)")
+        )
+    for component, measures in wanted:
+        found = find(component, path)
+        if component is NODE_EXPORTER and node_exporter_answers(settings):
+            borrows = True
+            port = settings.node_exporter_port
+            remarks.append(f"A node exporter listens on port {port} already: that one is asked.")
+        elif found is not None and found.version[:2] >= component.minimum:
+            components[component.title] = found
+        else:
+            remarks.append(missing_words(component.title, measures, component.package))
+    return _Measuring(components, borrows, tuple(remarks))
 
 
 def _check_request(request: LoadRequest) -> None:

@@ -8,6 +8,7 @@ has `setpriv`, the kernel is asked to do that.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import shutil
 import signal
@@ -47,6 +48,12 @@ class Program:
     """What the kernel sends it when we are killed."""
     needed_by_load: bool = False
     """Whether the load makes no sense without it."""
+    check: Callable[[], bool] | None = None
+    """Says whether it is ready, where no URL can."""
+    carries_others: bool = False
+    """Whether others need it from their start to their end: it is ready before they start, and ends after them."""
+    is_optional: bool = False
+    """Whether a run is as good without it, but for what only it can measure."""
 
 
 class Interrupted(Exception):
@@ -105,6 +112,8 @@ class Process(HTTPExecutor):  # type: ignore[misc]
                 f"{self.program.title} {in_words(code)} while starting{self.last_words()}",
                 f"its log is {self.log}",
             )
+        if self.program.check is not None:
+            return self.program.check()
         return not self.program.health_url or self.after_start_check()
 
     @property
@@ -122,9 +131,9 @@ class Process(HTTPExecutor):  # type: ignore[misc]
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(sig)
 
-    def end(self) -> None:
+    def end(self, at_most: float = math.inf) -> None:
         """Stop it and everything that it started: politely, and by force when that takes too long."""
-        self._timeout = self.program.stop_seconds
+        self._timeout = min(self.program.stop_seconds, at_most)
         # How it ended no longer matters, and when it mattered, exit_code has told.
         with contextlib.suppress(ProcessFinishedWithError):
             self.stop()

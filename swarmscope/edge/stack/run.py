@@ -32,7 +32,6 @@ from swarmscope.edge.stack.plan import programs
 from swarmscope.edge.stack.prepare import prepare
 from swarmscope.edge.stack.processes import Interrupted, Process, in_words
 from swarmscope.edge.stack.supervisor import Death, Stack
-from swarmscope.edge.stop_token import VARIABLE
 from swarmscope.errors import ExitCode
 from swarmscope.settings import Settings
 
@@ -59,6 +58,8 @@ def run_load(
         run = run_id(request, datetime.now().strftime("%Y%m%d-%H%M%S"))
         with plan.folder.hold():
             chosen = programs(plan)
+            for remark in plan.remarks:
+                console.print(remark, highlight=False, soft_wrap=True)
             console.print(
                 f"Starting {', '.join(program.title for program in chosen)} for {run} …",
                 highlight=False,
@@ -69,7 +70,7 @@ def run_load(
                 with Stack(chosen, plan.folder.logs, lambda: interrupts.asked) as stack:
                     ready = time.monotonic()
                     command = command_of(request, run, settings, headless=True)
-                    locust = locust_program(command, {VARIABLE: plan.stop_token, "PYTHONUNBUFFERED": "1"})
+                    locust = locust_program(command, plan.secrets)
                     process = Process(locust, plan.folder.logs / "locust.log")
                     ending = load.through(process, stack)
             except Interrupted:
@@ -149,7 +150,7 @@ class Load:
 
     def _mourn(self, death: Death, say: Callable[[str], None]) -> None:
         first, *last_words = death.message.splitlines()
-        self._is_stack_whole = False
+        self._is_stack_whole &= death.program.is_optional
         self._troubles.append(f"{first}: {_CONSEQUENCES.get(death.program.name, 'the load goes on')}")
         say("\n".join([self._troubles[-1], *last_words]))
 
@@ -220,6 +221,9 @@ _CONSEQUENCES = {
     "prometheus": "the load goes on and is judged from Locust's own counters; no alerts, plots or reconciliation",
     "alertmanager": "the load goes on; nobody is notified of alerts any more",
     "receiver": "the load goes on; notifications are no longer kept, and no target can stop the run",
+    "postgresql": "everything that needs the database fails from now on",
+    "node-exporter": "the load goes on; what the machine measures of itself ends here",
+    "postgres-exporter": "the load goes on; what the database measures of itself ends here",
     "service": "every request fails from now on: what follows says nothing about the service's speed",
 }
 

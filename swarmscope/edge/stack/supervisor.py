@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from swarmscope.edge.stack.processes import Process, Program, in_words
+
+UNREADY_SECONDS = 5.0
+"""The longest that a stack which did not get ready is given to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +36,15 @@ class Stack:
 
     def __enter__(self) -> Stack:
         try:
-            for process in self.processes:
-                process.launch()
-            for process in self.processes:
-                process.await_ready()
+            for group in self._groups():
+                for process in group:
+                    process.launch()
+                for process in group:
+                    process.await_ready()
         except BaseException:
-            self.end()
+            # What has not been at work has nothing to save: a signal that reaches a program while it is being loaded
+            # may be lost, and Locust would be waited for for a minute.
+            self.end(UNREADY_SECONDS)
             raise
         return self
 
@@ -61,9 +68,17 @@ class Stack:
                 )
         return dead
 
-    def end(self) -> None:
-        """End every program, the last started first; all are asked before the first is waited for."""
-        for process in reversed(self.processes):
-            process.ask_to_stop(process.program.stop_signal)
-        for process in reversed(self.processes):
-            process.end()
+    def end(self, at_most: float = math.inf) -> None:
+        """End every program, the last started first; those that carry others, after the others have ended."""
+        for group in reversed(self._groups()):
+            for process in reversed(group):
+                process.ask_to_stop(process.program.stop_signal)
+            for process in reversed(group):
+                process.end(at_most)
+
+    def _groups(self) -> list[list[Process]]:
+        """Those that carry others, and those that are carried."""
+        return [
+            [process for process in self.processes if process.program.carries_others is carries]
+            for carries in (True, False)
+        ]

@@ -4,9 +4,9 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   // Okabe and Ito's palette, which people with any kind of colour vision can tell apart; dashes help further.
   const LIGHT = { lines: ["#d55e00", "#0072b2", "#009e73", "#b8548f", "#8a6d00", "#3b8fc4"], panel: "#f6f7f9", quiet: "#58606e",
-    grid: "#e1e4ea", limit: "#a62600", steady: "rgba(0, 114, 178, 0.08)", alert: "#a62600" };
+    grid: "#e1e4ea", limit: "#a62600", phase: "rgba(213, 94, 0, 0.10)", steady: "rgba(0, 114, 178, 0.08)", alert: "#a62600" };
   const DARK = { lines: ["#f0894a", "#56b4e9", "#2fd0a0", "#e09cc4", "#f0e442", "#9ad0f5"], panel: "#1d2128", quiet: "#a3abb8",
-    grid: "#2c323c", limit: "#ff9d76", steady: "rgba(86, 180, 233, 0.12)", alert: "#ff9d76" };
+    grid: "#2c323c", limit: "#ff9d76", phase: "rgba(240, 137, 74, 0.14)", steady: "rgba(86, 180, 233, 0.12)", alert: "#ff9d76" };
   const DASHES = [[], [], [], [7, 4], [2, 3], [9, 3, 2, 3]];
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const font = "12px system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif";
@@ -57,6 +57,20 @@
           const right = Math.min(u.bbox.left + u.bbox.width, u.valToPos(until, "x", true));
           if (right > left) u.ctx.fillRect(left, u.bbox.top, right - left, u.bbox.height);
         }
+        u.ctx.save();
+        u.ctx.font = font.replace("12px", 12 * uPlot.pxRatio + "px");
+        u.ctx.textAlign = "left";
+        u.ctx.textBaseline = "alphabetic";
+        for (const [name, from, until] of data.phases) {
+          const left = Math.max(u.bbox.left, u.valToPos(from, "x", true));
+          const right = Math.min(u.bbox.left + u.bbox.width, u.valToPos(until, "x", true));
+          if (right <= left) continue;
+          u.ctx.fillStyle = colors.phase;
+          u.ctx.fillRect(left, u.bbox.top, right - left, u.bbox.height);
+          u.ctx.fillStyle = colors.quiet;
+          if (right - left > u.ctx.measureText(name).width) u.ctx.fillText(name, left + 4 * uPlot.pxRatio, u.bbox.top + u.bbox.height - 6 * uPlot.pxRatio);
+        }
+        u.ctx.restore();
       }],
       draw: [(u) => {
         const ctx = u.ctx, ratio = uPlot.pxRatio, right = u.bbox.left + u.bbox.width;
@@ -125,10 +139,32 @@
     };
   };
 
+  // Throughput and latency over load: what a climb met, level by level. The x axis is users, not time.
+  const loadOptions = (width, colors) => {
+    const axis = (more) => ({ stroke: colors.quiet, font, grid: { stroke: colors.grid, width: 1 }, ticks: { stroke: colors.grid, width: 1 }, ...more });
+    const from0 = (u, low, high) => [0, (high || 0) * 1.12 || 1];
+    return {
+      width, height: 230,
+      scales: { x: { time: false, range: from0 }, y: { range: from0 }, right: { range: from0 } },
+      axes: [
+        axis({ values: (u, splits) => splits.map((v) => digits(v, 4)) }),
+        axis({ scale: "y", size: 62, values: (u, splits) => splits.map((v) => write("per second", v)) }),
+        axis({ scale: "right", side: 1, size: 62, grid: { show: false }, values: (u, splits) => splits.map((v) => write("s", v)) }),
+      ],
+      series: [
+        { label: "users", value: (u, v, s, i) => v == null ? "–" : v + (data.levels.broke[i] ? " (broke)" : "") },
+        { label: "rate", scale: "y", stroke: colors.lines[1], width: 1.75, points: { show: true, size: 6 }, value: (u, v) => write("per second", v) },
+        { label: "p95 (right)", scale: "right", stroke: colors.lines[0], dash: [5, 4], width: 1.75, points: { show: true, size: 6 }, value: (u, v) => write("s", v) },
+      ],
+    };
+  };
+
   let drawn = [];
   const draw = (colors) => {
     drawn.forEach((plot) => plot.destroy());
     drawn = [];
+    const load = document.querySelector(".load-plot");
+    if (load) drawn.push(new uPlot(loadOptions(load.clientWidth, colors), [data.levels.users, data.levels.rate, data.levels.p95], load));
     for (const box of document.querySelectorAll(".plot")) {
       const plot = data.plots[Number(box.dataset.plot)];
       if (!plot.series.length) continue;

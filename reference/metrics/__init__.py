@@ -1,0 +1,1 @@
+"""Reference service of the system metrics: an external metrics web service for many tenants."""

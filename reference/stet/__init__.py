@@ -1,0 +1,1 @@
+"""The reference STET API: corrections that become facts, their history, and who enforces them."""

@@ -1,0 +1,1 @@
+"""Load scenario of the Claims API: users, targets, load profiles and environments."""

@@ -1,0 +1,1 @@
+"""The External Metrics Web Service: its users, targets, profiles and data."""

@@ -1,0 +1,1 @@
+"""Load scenario of the STET API: users, targets, load profiles and environments."""

@@ -1,0 +1,27 @@
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from reference.running_postgresql import NotInstalled, PostgreSQLServer, running_postgresql
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQLServer]:
+    """A PostgreSQL of our own, shared by the tests of a process: never stop it."""
+    try:
+        with running_postgresql() as server:
+            yield server
+    except NotInstalled as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(postgresql: PostgreSQLServer) -> str:
+    """The folder in which that PostgreSQL has its socket."""
+    return postgresql.folder
+
+
+@pytest.fixture(scope="session")
+def new_postgresql(request: pytest.FixtureRequest) -> Callable[[], str]:
+    """Makes empty databases; each call returns the address of one. The first call starts the server."""
+    return lambda: request.getfixturevalue("postgresql").new_database()

@@ -1,0 +1,116 @@
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.scenarios.conftest import ROOT, clean_environment
+
+PATIENCE_SECONDS = 90
+SCENARIO = "scenarios/access/users.py"
+HASTY = str(Path(__file__).with_name("hasty_locustfile.py").relative_to(ROOT))
+
+
+@dataclass
+class Ran:
+    """What a finished Locust left."""
+
+    code: int
+    stats: dict[str, dict[str, Any]]
+    """`METHOD name` → Locust's own statistics."""
+    log: str
+    output: str
+    """Everything that it printed."""
+
+    def count(self, *names: str) -> int:
+        """Requests of these names together."""
+        return sum(self.stats[name]["num_requests"] for name in names if name in self.stats)
+
+    @property
+    def failures(self) -> dict[str, int]:
+        """Failed requests of the names that have any."""
+        return {name: entry["num_failures"] for name, entry in self.stats.items() if entry["num_failures"]}
+
+
+@pytest.fixture
+def run_access() -> Callable[..., Ran]:
+    """Runs plain Locust with the users of this system in a process of its own, until a condition holds."""
+
+    def run(
+        host: str,
+        *user_classes: str,
+        until: Callable[[], bool] = lambda: False,
+        users: int = 5,
+        hasty: bool = False,
+        **variables: str,
+    ) -> Ran:
+        command = [
+            sys.executable, "-m", "locust", "-f", HASTY if hasty else SCENARIO, "--headless", "--json",
+            "--host", host, "-u", str(users), "-r", str(users), *user_classes,
+        ]  # fmt: skip
+        with subprocess.Popen(
+            command,
+            cwd=ROOT, env=clean_environment(**variables), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        ) as process:  # fmt: skip
+            try:
+                deadline = time.monotonic() + PATIENCE_SECONDS
+                while process.poll() is None and not until():
+                    assert time.monotonic() < deadline, "what the test waits for did not happen"
+                    time.sleep(0.05)
+                process.terminate()
+                output, log = process.communicate(timeout=PATIENCE_SECONDS)
+            finally:
+                process.kill()
+        entries = json.loads(output[output.index("[") :]) if "[" in output else []
+        stats = {f"{entry['method']} {entry['name']}": entry for entry in entries}
+        return Ran(process.returncode, stats, log, output + log)
+
+    return run
+
+
+@pytest.fixture
+def answered() -> Callable[[str], dict[str, float]]:
+    """What a reference service says that it has answered: `METHOD route` → requests."""
+
+    def read(url: str) -> dict[str, float]:
+        counts: dict[str, float] = {}
+        for family in text_string_to_metric_families(requests.get(f"{url}/metrics", timeout=30).text):
+            for sample in family.samples:
+                if sample.name == "http_server_request_duration_seconds_count":
+                    name = f"{sample.labels['method']} {sample.labels['route']}"
+                    counts[name] = counts.get(name, 0) + sample.value
+        return counts
+
+    return read
+
+
+@pytest.fixture
+def ask_access() -> Callable[[str], Any]:
+    """Runs a few lines of Python beside the scenario's users, in a process of its own; returns what they assign."""
+
+    def ask(lines: str) -> Any:
+        program = (
+            "import json\n"
+            "from collections import Counter\n"
+            "from locust.env import Environment\n"
+            "from scenarios.access.users import *\n"
+            "environment = Environment(host='http://127.0.0.1:1')\n"
+            "AuthorizerUser.host = environment.host\n"
+            f"{lines}\n"
+            "print(json.dumps(answer))\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=ROOT, env=clean_environment(), capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return ask

@@ -1,0 +1,43 @@
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(folder, *options):
+    """Every process' notes of one short run: [kind, runner's state, checks done, one going on, seconds given]."""
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "locust", "-f", "tests/scenarios/end_of_run_locustfile.py"),
+            *("--headless", "-u", "4", "-r", "4", "-t", "2s", "--only-summary", *options),
+        ],
+        cwd=ROOT, timeout=90, check=True, capture_output=True,
+        env={name: value for name, value in os.environ.items() if not name.startswith("LOCUST")}
+        | {"PYTHONPATH": str(ROOT), "NOTES": str(folder)},
+    )  # fmt: skip
+    return [[line.split() for line in file.read_text().splitlines()] for file in folder.iterdir()]
+
+
+def test_alone_the_check_is_done_before_anybody_else_hears_of_the_end(tmp_path):
+    assert run(tmp_path) == [[["test_stop", "stopped", "1", "False", "60"]]]
+
+
+def test_no_report_after_a_workers_users_have_ended_leaves_before_the_check_is_done(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    ports = ("--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port)
+    processes = run(tmp_path, "--processes", "2", *ports)
+    workers = [notes for notes in processes if any(kind == "report" for kind, *_ in notes)]
+    masters = [notes for notes in processes if notes not in workers]
+    assert len(workers) == 2
+    for notes in workers:
+        after = [note for note in notes if note[:2] == ["report", "stopped"]]
+        assert after, notes
+        assert all(note[2:] == ["1", "False", "4"] for note in after), notes
+        assert [note[2] for note in notes if note[0] == "test_stop"] == ["1"]
+    # The master has no users: there is nothing to check.
+    assert [note[2] for notes in masters for note in notes] == ["0"]

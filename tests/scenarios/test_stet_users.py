@@ -1,0 +1,254 @@
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+
+from reference.running import running
+from tests.scenarios.chi_squared import LEVEL, probability
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCUSTFILE = "scenarios/stet/users.py"
+TENANT = "00000000-0000-0000-0000-000000000001"
+PATIENCE_SECONDS = 90
+MIX = {
+    "GET /v1/facts": 50,
+    "GET /v1/history": 25,
+    "POST /v1/corrections": 60,
+    "POST /v1/enforcement/heartbeat": 6,
+    "GET /v1/enforcement/status": 6,
+    "GET /v1/enforcement/escalation": 3,
+}
+THROUGHPUT = dict(zip(MIX, (10, 5, 5, 2, 2, 1), strict=True))
+RETRY = "POST /v1/corrections (retry)"
+
+
+def clean_environment(**variables):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LOCUST", "STET"))}
+    return kept | {"PYTHONPATH": str(ROOT)} | variables
+
+
+@pytest.fixture
+def run_stet():
+    """Runs plain Locust until something has happened; what it counted, its exit code and its log."""
+
+    def run(host, *arguments, until=lambda: False, seconds=None, users=10, **variables):
+        command = [sys.executable, "-m", "locust", "-f", LOCUSTFILE, "--headless", "--json", "--host", host]
+        command += ["-u", str(users), "-r", str(users), *arguments]
+        command += ["-t", f"{seconds}s"] if seconds else []
+        with subprocess.Popen(
+            command, cwd=ROOT, env=clean_environment(**variables), text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        ) as process:  # fmt: skip
+            try:
+                deadline = time.monotonic() + PATIENCE_SECONDS
+                while process.poll() is None and not until():
+                    assert time.monotonic() < deadline, "what the test waits for did not happen"
+                    time.sleep(0.05)
+                process.terminate()
+                output, log = process.communicate(timeout=PATIENCE_SECONDS)
+            finally:
+                process.kill()
+        entries = json.loads(output[output.index("[") :]) if "[" in output else []
+        return process.returncode, {f"{each['method']} {each['name']}": each for each in entries}, log
+
+    return run
+
+
+def answered(service):
+    """How often the service has answered each of its endpoints."""
+    page = requests.get(f"{service.url}/metrics", timeout=30).text
+    return {
+        f"{sample.labels['method']} {sample.labels['route']}": sample.value
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+        if sample.name == "http_server_request_duration_seconds_count"
+        and sample.labels["route"].startswith("/v1/")
+        and sample.labels["status"] in ("200", "201")
+    }
+
+
+def writes_together(stats):
+    """Requests by endpoint: a repeated correction is a write as well."""
+    counts = {name: entry["num_requests"] for name, entry in stats.items()}
+    counts["POST /v1/corrections"] += counts.pop(RETRY, 0)
+    return counts
+
+
+@pytest.fixture(scope="module")
+def stet(tmp_path_factory):
+    database = tmp_path_factory.mktemp("stet") / "stet.sqlite3"
+    with running("reference.stet", "--database", str(database), "--faults") as service:
+        yield service
+
+
+@pytest.mark.parametrize(
+    ("user_class", "weights"),
+    [("MixedUser", MIX), pytest.param("ThroughputUser", THROUGHPUT, marks=pytest.mark.long)],
+)
+def test_a_real_run_has_the_mix_of_the_suite_and_no_failures(run_stet, stet, tmp_path, user_class, weights):
+    # The mix does not depend on the pace: a faster user of it shows it in seconds.
+    locustfile = tmp_path / "fast.py"
+    locustfile.write_text(
+        f"from scenarios.stet.users import {user_class}\n"
+        f"class Fast({user_class}):\n    abstract = False\n    per_second = 100.0\n"
+    )
+    before = sum(answered(stet).values())
+    code, stats, log = run_stet(
+        stet.url, "-f", str(locustfile), "Fast", until=lambda: sum(answered(stet).values()) > before + 2500
+    )
+    assert code == 0, log
+    assert stats.keys() == {*weights, RETRY}
+    assert {entry["num_failures"] for entry in stats.values()} == {0}
+    counts = writes_together(stats)
+    assert sum(counts.values()) >= 2500
+    assert probability(counts, weights) > LEVEL, counts
+    repeated = stats[RETRY]["num_requests"] / counts["POST /v1/corrections"]
+    assert 0.02 < repeated < 0.09
+    assert "Traceback" not in log
+
+
+def test_a_wrong_mix_would_be_noticed():
+    seeds_code = {"GET /v1/facts": 1136, "GET /v1/history": 0, "POST /v1/corrections": 909}
+    seeds_code |= {"POST /v1/enforcement/heartbeat": 227, "GET /v1/enforcement/status": 228}
+    assert probability({**seeds_code, "GET /v1/enforcement/escalation": 0}, MIX) < LEVEL
+    slightly = {name: 2500 * weight / 150 for name, weight in MIX.items()}
+    slightly["GET /v1/facts"] += 100
+    slightly["POST /v1/corrections"] -= 100
+    assert probability(slightly, MIX) < LEVEL
+
+
+def test_each_class_of_users_has_the_pace_that_its_name_says():
+    program = (
+        "import json, scenarios.stet.users as users\n"
+        "from locust import User\n"
+        "found = [v for v in vars(users).values() if isinstance(v, type) and issubclass(v, User) and not v.abstract]\n"
+        "print(json.dumps({each.__name__: each.per_second for each in found}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=clean_environment(), capture_output=True, text=True, check=True
+    )  # fmt: skip
+    assert json.loads(done.stdout) == {
+        "ThreePerSecondUser": 3,
+        "FivePerSecondUser": 5,
+        "TenPerSecondUser": 10,
+        "TwentyPerSecondUser": 20,
+        "ThroughputUser": 25,
+    }
+
+
+def test_the_pace_holds_over_a_run(run_stet, stet):
+    _, stats, log = run_stet(stet.url, "TenPerSecondUser", seconds=4, users=20)
+    total = sum(entry["num_requests"] for entry in stats.values())
+    lasted = max(entry["last_request_timestamp"] for entry in stats.values()) - min(
+        entry["start_time"] for entry in stats.values()
+    )
+    # The schedule's first request comes a part of an interval early, and the last second is cut short.
+    assert total == pytest.approx(20 * 10 * lasted, rel=0.08), log
+
+
+def test_after_a_stall_the_missed_requests_are_made_up_for(run_stet, stet):
+    before = sum(answered(stet).values())
+    stalled = []
+
+    def stall_then_wait():
+        sent = sum(answered(stet).values()) - before
+        if sent >= 100 and not stalled:
+            requests.put(f"{stet.url}/faults", json={"kind": "hang", "for_seconds": 1.5}, timeout=10)
+            stalled.append(time.monotonic())
+        return bool(stalled) and time.monotonic() > stalled[0] + 4
+
+    _, stats, _ = run_stet(stet.url, "TenPerSecondUser", until=stall_then_wait, users=20)
+    total = sum(entry["num_requests"] for entry in stats.values())
+    lasted = max(entry["last_request_timestamp"] for entry in stats.values()) - min(
+        entry["start_time"] for entry in stats.values()
+    )
+    assert total == pytest.approx(20 * 10 * lasted, rel=0.08)
+    # Far more requests are late than the twenty that hung: each counts from when it was due.
+    late = sum(
+        count for entry in stats.values() for at, count in entry["response_times"].items() if float(at) > 200
+    )
+    assert late > 100
+
+
+def test_a_replay_with_another_id_is_a_failure_by_its_name(run_stet, fake_service):
+    def answer(heard):
+        return 201, {}, {"id": str(uuid.uuid4())}
+
+    fake_service.answer = answer
+    _, stats, log = run_stet(
+        fake_service.url, "TwentyPerSecondUser", until=fake_service.has_heard(700), users=20
+    )
+    assert stats[RETRY]["num_failures"] == stats[RETRY]["num_requests"] > 0
+    assert stats["POST /v1/corrections"]["num_failures"] == 0
+    assert "a repeated correction was answered with another id: it was stored twice" in log
+    assert "Traceback" not in log
+
+
+def test_what_is_repeated_is_the_very_same_body_with_its_key(run_stet, fake_service):
+    known = {}
+
+    def answer(heard):
+        if heard.path != "/v1/corrections":
+            return 200, {}, {}
+        key = json.loads(heard.body)["idempotency_key"]
+        return 201, {}, {"correction_id": known.setdefault(key, (len(known), heard.body))[0]}
+
+    fake_service.answer = answer
+    _, stats, log = run_stet(
+        fake_service.url, "TwentyPerSecondUser", until=fake_service.has_heard(700), users=20,
+        STET_TENANT_ID="t-1, t-2",
+    )  # fmt: skip
+    sent = [heard for heard in list(fake_service.heard) if heard.path == "/v1/corrections"]
+    assert len(sent) > len(known) > 100
+    assert all(known[json.loads(heard.body)["idempotency_key"]][1] == heard.body for heard in sent)
+    tenants = {json.loads(heard.body)["idempotency_key"]: heard.headers["x-tenant-id"] for heard in sent}
+    assert all(tenants[json.loads(h.body)["idempotency_key"]] == h.headers["x-tenant-id"] for h in sent)
+    assert {heard.headers["x-tenant-id"] for heard in list(fake_service.heard)} == {"t-1", "t-2"}
+    assert {entry["num_failures"] for entry in stats.values()} == {0}, log
+
+
+def test_an_answer_without_an_id_is_a_failure(run_stet, fake_service):
+    wrong = [b"<html>", b"", b"[]", b'"text"', b'{"id": null}', b'{"id": []}', b'{"ids": "a"}']
+
+    def answer(heard):
+        return 201, {}, wrong[len(fake_service.heard) % len(wrong)] if "corrections" in heard.path else {}
+
+    fake_service.answer = answer
+    _, stats, log = run_stet(
+        fake_service.url, "TwentyPerSecondUser", until=fake_service.has_heard(200), users=20
+    )
+    sent = stats["POST /v1/corrections"]
+    assert sent["num_failures"] == sent["num_requests"] >= 20
+    assert "/v1/corrections answered 201 with a body that is not what was asked for" in log
+    assert "Traceback" not in log
+
+
+def test_without_a_tenant_for_another_machine_nothing_is_sent(run_stet):
+    code, _, log = run_stet("http://stet.invalid", "TenPerSecondUser", "--test-env", "staging")
+    assert code == 20
+    assert "No tenant for environment 'staging': STET_TENANT_ID is not set." in log
+
+
+def test_sample_data_are_what_the_suite_describes():
+    from random import Random
+
+    from scenarios.stet import sample_corrections as samples
+
+    random = Random(5)
+    corrections = [samples.correction(random) for _ in range(20_000)]
+    assert {each["subject"]["id"] for each in corrections} == {f"user_{n}" for n in range(1000)}
+    assert {samples.system(random) for _ in range(5000)} == {f"system_{n}" for n in range(50)}
+    assert {each["field_key"] for each in corrections} == set(samples.FIELDS)
+    assert len(samples.FIELDS) == 40
+    assert len({each["idempotency_key"] for each in corrections}) == 20_000
+    assert all("bot:test" in each["permissions"]["readers"] for each in corrections)
+    sizes = sorted(len(json.dumps(each)) for each in corrections)
+    assert sizes[0] > 250
+    assert 2000 < sizes[-1] < 10_000
