@@ -66,6 +66,9 @@ HANG = {"kind": "hang"}
 
 LIVE = "/api/v1/live"
 EVENTS = "swarmscope_load.metric_events"
+LOCKED = (
+    f"BEGIN; LOCK TABLE {EVENTS} IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(2); COMMIT; SELECT pg_sleep(0.5)"
+)
 COLUMNS = "recorded_at, value, writer, sequence, tenant_id, session_id, metric_id"
 NEWEST = f"(SELECT * FROM {EVENTS} WHERE sequence IS NOT NULL ORDER BY id DESC LIMIT 200) AS newest"
 STET = [
@@ -230,15 +233,18 @@ METRICS_CASES = [
         {"kind": "drop", "probability": 0.5, "routes": LIVE, "for_seconds": 0.9},
         healthy=["websocket-messages-lost", "websocket-messages-repeated"],
     ),
+    # Again and again: each time the few users wait in whatever query they are just asking.
+    case("metrics", "locked-table", ["sql-dashboard-average", "sql-join-average"], sql=[LOCKED] * 6),
     case(
         "metrics",
-        "locked-table",
-        ["sql-dashboard-average", "sql-join-average", "sql-tenant-events-average"],
-        # Again and again: each time the few users wait in whatever query they are just asking.
+        "slow-view",
+        ["sql-tenant-events-average"],
         sql=[
-            f"BEGIN; LOCK TABLE {EVENTS} IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(2); COMMIT; SELECT pg_sleep(0.5)"
-        ]
-        * 6,
+            f"CREATE OR REPLACE VIEW swarmscope_load.tenant_events AS "
+            f"SELECT id, tenant_id, session_id, metric_id, value, recorded_at FROM {EVENTS}, pg_sleep(0.3) "
+            f"WHERE tenant_id = current_setting('swarmscope.tenant_id')::integer"
+        ],
+        healthy=["sql-dashboard-average", "tenant-leaks"],
     ),
     case(
         "metrics",
