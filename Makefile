@@ -9,7 +9,8 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
-PYTEST_ARGS ?= -n 2
+# More than there are cores: most tests wait for somebody most of the time.
+PYTEST_ARGS ?= -n 3
 PYTEST_LONG_ARGS ?=
 BENCHMARKS ?=
 
@@ -54,7 +55,7 @@ status: $(READY) ## Say what of it runs.
 doctor: $(READY) ## Say what this machine has: programs, versions, ports.
 	@exec $(CLI) doctor
 
-test: $(READY) test-programs ## Run every test (PYTEST_ARGS='-n 2').
+test: $(READY) test-programs ## Run every test (PYTEST_ARGS='-n 3').
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-long: $(READY) test-programs ## Run the tests that take minutes: capacity, a million rows, every target broken once.

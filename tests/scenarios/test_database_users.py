@@ -97,7 +97,9 @@ def test_all_users_together_fail_nothing_and_lose_nothing(new_postgresql, tmp_pa
     url = new_postgresql()  # empty: on this machine it is prepared by itself
     with users(url, tmp_path, "InsertUser", "BatchInsertUser", "QueryUser", "MixedUser", count=12) as run:
         wait_until(lambda: prepared(url))
+        before = joined(url)
         wait_until(written(url, 500))
+        wait_until(lambda: joined(url) > before)
         ran = run.end()
     assert ran.failures == {}
     assert ran.stats.keys() == STATEMENTS
@@ -118,6 +120,15 @@ def test_all_users_together_fail_nothing_and_lose_nothing(new_postgresql, tmp_pa
         1 <= ran.counted["locust_database_pool_connections idle"] <= ran.counted["locust_database_pool_size"]
     )
     assert "Traceback" not in ran.log and "error ignored" not in ran.log
+
+
+def joined(url):
+    """Scans of a table that only the join reads."""
+    return ask(
+        url,
+        "SELECT seq_scan + coalesce(idx_scan, 0) FROM pg_stat_user_tables"
+        " WHERE schemaname = 'swarmscope_load' AND relname = 'users'",
+    )[0][0]
 
 
 def prepared(url):
