@@ -121,5 +121,6 @@ $(READY): $(LOCK)
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || scripts/install-packages.sh 'no/such/file=python3-venv'
 	@[ -x $(BIN)/pip ] || $(PYTHON) -m venv .venv
 	@echo "Installing the Python packages of $(LOCK) into .venv (once)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-input --require-hashes -r $(LOCK)
+	@# Errors only: warnings about a machine's own pip configuration would hide the first screen.
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-input --require-hashes -r $(LOCK)
 	@touch $@

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,8 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+
+from reference.json_bodies import NotJSON, TooLarge, body_within, parse_json
 
 MOST_BYTES = 64 * 1024
 """Of a request body."""
@@ -67,20 +68,11 @@ def is_text(value: Any, longest: int = LONGEST_NAME) -> bool:
 
 async def body_of(request: Request) -> dict[str, Any]:
     """The body's object; refuses one that is too long as soon as that is known."""
-    announced = request.headers.get("content-length", "0")
-    if announced.isdigit() and int(announced[:12]) > MOST_BYTES:
-        raise _too_large()
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MOST_BYTES:
-            raise _too_large()
-        parts.append(part)
     try:
-        document = json.loads(b"".join(parts), parse_constant=_no_constant)
-    except RecursionError:
-        raise Refusal(400, "not_json", "The body is not JSON: nested too deeply") from None
-    except ValueError as error:
+        document = parse_json(await body_within(request, MOST_BYTES))
+    except TooLarge:
+        raise _too_large() from None
+    except NotJSON as error:
         raise Refusal(400, "not_json", f"The body is not JSON: {error}") from None
     if not isinstance(document, dict):
         raise invalid("body: expected an object")
@@ -91,10 +83,6 @@ def only(document: Mapping[str, Any], known: Collection[str], problems: list[str
     """Note the fields that nobody reads."""
     # The name is the client's: shown only where it can be.
     problems.extend(f"{key if is_text(key) else '?'}: unknown field" for key in document if key not in known)
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _too_large() -> Refusal:

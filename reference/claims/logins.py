@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from enum import StrEnum
 
 from starlette.requests import Request
 
 from reference.claims.accounts import Accounts, User
+from reference.json_bodies import NotJSON, TooLarge, body_within, parse_json
 from reference.tokens import TokenProblem, Tokens
 
 MOST_BYTES = 16 * 1024
@@ -60,12 +60,11 @@ class Sessions:
 
 async def read_fields(request: Request, fields: Mapping[str, int]) -> list[str]:
     """The texts that a JSON body must hold, each with its greatest length; raises Refused."""
-    body = await _body_within(request, MOST_BYTES)
     try:
-        document = json.loads(body)
-    except RecursionError:
-        raise Refused(400, "not_json", "The body is not JSON: nested too deeply") from None
-    except ValueError as error:
+        document = parse_json(await body_within(request, MOST_BYTES))
+    except TooLarge:
+        raise Refused(413, "too_large", f"A request body may have {MOST_BYTES} bytes.") from None
+    except NotJSON as error:
         raise Refused(400, "not_json", f"The body is not JSON: {error}") from None
     if not isinstance(document, dict):
         raise Refused(422, "invalid", f"body: expected an object with {' and '.join(fields)}")
@@ -77,17 +76,3 @@ async def read_fields(request: Request, fields: Mapping[str, int]) -> list[str]:
     if problems:
         raise Refused(422, "invalid", *problems)
     return [document[field] for field in fields]
-
-
-async def _body_within(request: Request, most: int) -> bytes:
-    too_large = Refused(413, "too_large", f"A request body may have {most} bytes.")
-    announced = request.headers.get("content-length", "0")
-    if announced.isdigit() and int(announced[:12]) > most:
-        raise too_large
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > most:
-            raise too_large
-        parts.append(part)
-    return b"".join(parts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,8 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+
+from reference.json_bodies import NotJSON, TooLarge, body_within, parse_json
 
 MOST_BYTES = 256 * 1024
 """Of a request body."""
@@ -80,38 +81,16 @@ def invalid(problems: list[str]) -> Refused:
 
 async def read_object(request: Request) -> dict[str, Any]:
     """The JSON object in a request's body; raises Refused."""
-    body = await _body_within(request, MOST_BYTES)
-    if body is None:
-        raise Refused(
-            413, "too_large", f"A request body may have {MOST_BYTES} bytes.", headers={"Connection": "close"}
-        )
     try:
-        document = json.loads(body, parse_constant=_no_constant)
-    except RecursionError:
-        raise Refused(400, "not_json", "The body is not JSON: nested too deeply") from None
-    except ValueError as error:
+        document = parse_json(await body_within(request, MOST_BYTES))
+    except TooLarge:
+        detail = f"A request body may have {MOST_BYTES} bytes."
+        raise Refused(413, "too_large", detail, headers={"Connection": "close"}) from None
+    except NotJSON as error:
         raise Refused(400, "not_json", f"The body is not JSON: {error}") from None
     if not isinstance(document, dict):
         raise invalid(["body: expected an object"])
     return document
-
-
-async def _body_within(request: Request, most: int) -> bytes | None:
-    """The body, or None as soon as it is known to be too long."""
-    announced = request.headers.get("content-length", "0")
-    if announced.isdigit() and int(announced[:12]) > most:
-        return None
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > most:
-            return None
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
 
 
 class Fields:

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from reference.json_bodies import NotJSON, TooLarge
 from reference.server_metrics import Counter
 from reference.service import Service
 from reference.stet import corrections, enforcement
@@ -22,9 +23,7 @@ from reference.stet.reading import (
     IDENTIFIER,
     MOST_BYTES,
     Invalid,
-    NotJSON,
     Reader,
-    TooLarge,
     read_json,
 )
 

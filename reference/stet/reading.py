@@ -11,6 +11,8 @@ from typing import Any
 
 from starlette.requests import Request
 
+from reference.json_bodies import body_within, parse_json
+
 MOST_BYTES = 64 * 1024
 """Of a request body."""
 TENANT = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -19,14 +21,6 @@ IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9._:@/+-]{0,127}$"
 CORRECTION_ID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 MOMENT = r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$"
 _FINE = re.compile(r"\.(\d{1,9})")
-
-
-class TooLarge(ValueError):
-    """The body has more bytes than are taken."""
-
-
-class NotJSON(ValueError):
-    """The body is not JSON."""
 
 
 class Invalid(ValueError):
@@ -114,30 +108,7 @@ def matches(pattern: str, text: str) -> bool:
 
 async def read_json(request: Request) -> Any:
     """The body's JSON; raises TooLarge as soon as that is known, or NotJSON."""
-    body = await _body(request)
-    try:
-        return json.loads(body, parse_constant=_no_constant)
-    except RecursionError:
-        raise NotJSON("nested too deeply") from None
-    except ValueError as error:
-        raise NotJSON(str(error)) from None
-
-
-async def _body(request: Request) -> bytes:
-    announced = request.headers.get("content-length", "0")
-    if announced.isdigit() and int(announced[:12]) > MOST_BYTES:
-        raise TooLarge
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MOST_BYTES:
-            raise TooLarge
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+    return parse_json(await body_within(request, MOST_BYTES))
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -11,10 +11,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from reference.json_bodies import NotJSON, TooLarge, body_within
 from reference.server_metrics import Counter
 from reference.service import Service
 from reference.triggers import events, keys
-from reference.triggers.events import EVENT_ID, EventStore, Invalid, NotJSON, parse_event
+from reference.triggers.events import EVENT_ID, EventStore, Invalid, parse_event
 from reference.triggers.keys import ApiKey, KeyStore, Role
 from reference.triggers.openapi import document
 from reference.triggers.rate_limit import RateLimiter
@@ -103,8 +104,9 @@ class TriggersAPI:
         return response
 
     async def _create(self, request: Request, key: ApiKey) -> Response:
-        body = await _body_within(request, events.MOST_BYTES)
-        if body is None:
+        try:
+            body = await body_within(request, events.MOST_BYTES)
+        except TooLarge:
             detail = f"A request body may have {events.MOST_BYTES} bytes."
             return JSONResponse({"code": "too_large", "detail": detail}, 413, headers={"Connection": "close"})
         try:
@@ -148,20 +150,6 @@ def _event_id(request: Request) -> str:
     """The id in the path, or "" when it cannot be one (and some databases would refuse to look)."""
     event_id: str = request.path_params["event_id"]
     return event_id if EVENT_ID.fullmatch(event_id) else ""
-
-
-async def _body_within(request: Request, most: int) -> bytes | None:
-    """The body, or None as soon as it is known to be too long."""
-    announced = request.headers.get("content-length", "0")
-    if announced.isdigit() and int(announced[:12]) > most:
-        return None
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > most:
-            return None
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _json(text: str, status: int = 200) -> Response:

@@ -11,6 +11,7 @@ from typing import Any
 
 from reference.database import Database, Row
 from reference.ids import SortableIds
+from reference.json_bodies import parse_json
 
 MOST_BYTES = 256 * 1024
 """Of a request body."""
@@ -37,10 +38,6 @@ SCHEMA = (
 FORGET = ("DROP TABLE IF EXISTS events",)
 
 
-class NotJSON(ValueError):
-    """The body is not JSON."""
-
-
 class Invalid(ValueError):
     """The body is JSON, but not an event; carries every problem."""
 
@@ -60,12 +57,7 @@ class NewEvent:
 
 def parse_event(body: bytes) -> NewEvent:
     """Read a request body; raises NotJSON or Invalid."""
-    try:
-        document = json.loads(body, parse_constant=_no_constant)
-    except RecursionError:
-        raise NotJSON("nested too deeply") from None
-    except ValueError as error:
-        raise NotJSON(str(error)) from None
+    document = parse_json(body)
     if not isinstance(document, dict):
         raise Invalid(["body: expected an object with event_type and payload"])
     problems = [f"{key}: unknown field" for key in document if key not in ("event_type", "payload")]
@@ -81,10 +73,6 @@ def parse_event(body: bytes) -> NewEvent:
     if problems:
         raise Invalid(problems)
     return NewEvent(document["event_type"], json.dumps(document["payload"], separators=(",", ":")))
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _storable(text: str) -> bool:
