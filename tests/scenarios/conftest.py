@@ -1,19 +1,15 @@
 import json
-import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 90
+from tests.scenarios.locust_runs import ROOT, Ran, clean_environment, run_until
 
 
 @dataclass
@@ -94,24 +90,6 @@ def fake_service() -> Iterator[FakeService]:
         thread.join()
 
 
-def clean_environment(**variables: str) -> dict[str, str]:
-    """This process' environment without what Locust would read from it."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST")}
-    return kept | {"PYTHONPATH": str(ROOT)} | variables
-
-
-@dataclass
-class Ran:
-    """What a finished Locust left."""
-
-    code: int
-    stats: dict[str, dict[str, Any]]
-    """`METHOD name` → Locust's own statistics."""
-    log: str
-    output: str
-    """Everything that it printed."""
-
-
 @pytest.fixture
 def run_locust() -> Callable[..., Ran]:
     """Runs plain Locust in a process of its own (it patches the one that imports it)."""
@@ -123,27 +101,13 @@ def run_locust() -> Callable[..., Ran]:
         users: int = 5,
         **variables: str,
     ) -> Ran:
-        # Ended by what has happened, not by time: on a busy machine a second may hold no request at all.
-        command = [
-            sys.executable, "-m", "locust", "-f", "scenarios/triggers/users.py", "--headless", "--json",
-            "--host", host, "-u", str(users), "-r", str(users), *user_classes,
-        ]  # fmt: skip
-        with subprocess.Popen(
-            command,
-            cwd=ROOT, env=clean_environment(**variables), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        ) as process:  # fmt: skip
-            try:
-                deadline = time.monotonic() + PATIENCE_SECONDS
-                while process.poll() is None and not until():
-                    assert time.monotonic() < deadline, "what the test waits for did not happen"
-                    time.sleep(0.05)
-                process.terminate()
-                output, log = process.communicate(timeout=PATIENCE_SECONDS)
-            finally:
-                process.kill()
-        entries = json.loads(output[output.index("[") :]) if "[" in output else []
-        stats = {f"{entry['method']} {entry['name']}": entry for entry in entries}
-        return Ran(process.returncode, stats, log, output + log)
+        return run_until(
+            until,
+            "scenarios/triggers/users.py",
+            *("--host", host, *user_classes),
+            users=users,
+            environment=clean_environment(**variables),
+        )
 
     return run
 

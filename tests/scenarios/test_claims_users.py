@@ -1,11 +1,9 @@
 """The users of the Claims API, in a Locust of their own, against the reference service and against a fake one."""
 
 import json
-import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -14,9 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from reference.running import running
 from tests.scenarios.chi_squared import LEVEL, probability
+from tests.scenarios.locust_runs import ROOT, clean_environment, run_until
 
-ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 90
 API = "/api/v1"
 TASKS = {
     "list_claims": ("/claims/", 5),
@@ -37,11 +34,6 @@ HURRIED = (
 )
 
 
-def clean_environment(**variables):
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LOCUST", "CLAIMS"))}
-    return kept | {"PYTHONPATH": str(ROOT)} | variables
-
-
 @pytest.fixture
 def run_users(tmp_path):
     """Runs plain Locust until something has happened; exit code, statistics by `METHOD name`, and its output."""
@@ -51,27 +43,10 @@ def run_users(tmp_path):
         if hurried:
             file = tmp_path / "hurried.py"
             file.write_text(HURRIED)
-        command = [
-            sys.executable, "-m", "locust", "-f", str(file), "--headless", "--json", "--host", host,
-            "-u", str(users), "-r", str(users),
-        ]  # fmt: skip
-        with subprocess.Popen(
-            command, cwd=ROOT, env=clean_environment(**variables), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True,
-        ) as process:  # fmt: skip
-            try:
-                deadline = time.monotonic() + PATIENCE_SECONDS
-                while process.poll() is None and not until():
-                    assert time.monotonic() < deadline, "what the test waits for did not happen"
-                    time.sleep(0.05)
-                process.terminate()
-                output, log = process.communicate(timeout=PATIENCE_SECONDS)
-            finally:
-                process.kill()
-        entries = json.loads(output[output.index("[") :]) if "[" in output else []
-        stats = {f"{entry['method']} {entry['name']}": entry for entry in entries}
-        assert "Traceback" not in log, log
-        return process.returncode, stats, output + log
+        environment = clean_environment("CLAIMS", **variables)
+        ran = run_until(until, file, "--host", host, users=users, environment=environment)
+        assert "Traceback" not in ran.log, ran.log
+        return ran.code, ran.stats, ran.output
 
     return run
 
@@ -99,7 +74,8 @@ def ask_users(lines):
         f"{lines}\nprint(json.dumps(answer))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, env=clean_environment(), capture_output=True, text=True, timeout=60,
+        [sys.executable, "-c", program], cwd=ROOT, env=clean_environment("CLAIMS"), capture_output=True, text=True,
+        timeout=60,
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

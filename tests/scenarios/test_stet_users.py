@@ -1,10 +1,8 @@
 import json
-import os
 import subprocess
 import sys
 import time
 import uuid
-from pathlib import Path
 
 import pytest
 import requests
@@ -12,11 +10,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from reference.running import running
 from tests.scenarios.chi_squared import LEVEL, probability
+from tests.scenarios.locust_runs import ROOT, clean_environment, run_until
 
-ROOT = Path(__file__).resolve().parents[2]
 LOCUSTFILE = "scenarios/stet/users.py"
 TENANT = "00000000-0000-0000-0000-000000000001"
-PATIENCE_SECONDS = 90
 MIX = {
     "GET /v1/facts": 50,
     "GET /v1/history": 25,
@@ -29,34 +26,17 @@ THROUGHPUT = dict(zip(MIX, (10, 5, 5, 2, 2, 1), strict=True))
 RETRY = "POST /v1/corrections (retry)"
 
 
-def clean_environment(**variables):
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LOCUST", "STET"))}
-    return kept | {"PYTHONPATH": str(ROOT)} | variables
-
-
 @pytest.fixture
 def run_stet():
     """Runs plain Locust until something has happened; what it counted, its exit code and its log."""
 
     def run(host, *arguments, until=lambda: False, seconds=None, users=10, **variables):
-        command = [sys.executable, "-m", "locust", "-f", LOCUSTFILE, "--headless", "--json", "--host", host]
-        command += ["-u", str(users), "-r", str(users), *arguments]
-        command += ["-t", f"{seconds}s"] if seconds else []
-        with subprocess.Popen(
-            command, cwd=ROOT, env=clean_environment(**variables), text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        ) as process:  # fmt: skip
-            try:
-                deadline = time.monotonic() + PATIENCE_SECONDS
-                while process.poll() is None and not until():
-                    assert time.monotonic() < deadline, "what the test waits for did not happen"
-                    time.sleep(0.05)
-                process.terminate()
-                output, log = process.communicate(timeout=PATIENCE_SECONDS)
-            finally:
-                process.kill()
-        entries = json.loads(output[output.index("[") :]) if "[" in output else []
-        return process.returncode, {f"{each['method']} {each['name']}": each for each in entries}, log
+        timed = ("-t", f"{seconds}s") if seconds else ()
+        environment = clean_environment("STET", **variables)
+        ran = run_until(
+            until, LOCUSTFILE, "--host", host, *arguments, *timed, users=users, environment=environment
+        )
+        return ran.code, ran.stats, ran.log
 
     return run
 
@@ -132,7 +112,8 @@ def test_each_class_of_users_has_the_pace_that_its_name_says():
         "print(json.dumps({each.__name__: each.per_second for each in found}))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, env=clean_environment(), capture_output=True, text=True, check=True
+        [sys.executable, "-c", program], cwd=ROOT, env=clean_environment("STET"), capture_output=True, text=True,
+        check=True,
     )  # fmt: skip
     assert json.loads(done.stdout) == {
         "ThreePerSecondUser": 3,

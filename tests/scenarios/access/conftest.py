@@ -1,7 +1,6 @@
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,23 +10,15 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.scenarios.conftest import ROOT, clean_environment
+from tests.scenarios.locust_runs import ROOT, Ran, clean_environment, run_until
 
-PATIENCE_SECONDS = 90
 SCENARIO = "scenarios/access/users.py"
 HASTY = str(Path(__file__).with_name("hasty_locustfile.py").relative_to(ROOT))
 
 
 @dataclass
-class Ran:
-    """What a finished Locust left."""
-
-    code: int
-    stats: dict[str, dict[str, Any]]
-    """`METHOD name` → Locust's own statistics."""
-    log: str
-    output: str
-    """Everything that it printed."""
+class AccessRan(Ran):
+    """What a finished Locust of this system left."""
 
     def count(self, *names: str) -> int:
         """Requests of these names together."""
@@ -40,7 +31,7 @@ class Ran:
 
 
 @pytest.fixture
-def run_access() -> Callable[..., Ran]:
+def run_access() -> Callable[..., AccessRan]:
     """Runs plain Locust with the users of this system in a process of its own, until a condition holds."""
 
     def run(
@@ -50,27 +41,15 @@ def run_access() -> Callable[..., Ran]:
         users: int = 5,
         hasty: bool = False,
         **variables: str,
-    ) -> Ran:
-        command = [
-            sys.executable, "-m", "locust", "-f", HASTY if hasty else SCENARIO, "--headless", "--json",
-            "--host", host, "-u", str(users), "-r", str(users), *user_classes,
-        ]  # fmt: skip
-        with subprocess.Popen(
-            command,
-            cwd=ROOT, env=clean_environment(**variables), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        ) as process:  # fmt: skip
-            try:
-                deadline = time.monotonic() + PATIENCE_SECONDS
-                while process.poll() is None and not until():
-                    assert time.monotonic() < deadline, "what the test waits for did not happen"
-                    time.sleep(0.05)
-                process.terminate()
-                output, log = process.communicate(timeout=PATIENCE_SECONDS)
-            finally:
-                process.kill()
-        entries = json.loads(output[output.index("[") :]) if "[" in output else []
-        stats = {f"{entry['method']} {entry['name']}": entry for entry in entries}
-        return Ran(process.returncode, stats, log, output + log)
+    ) -> AccessRan:
+        ran = run_until(
+            until,
+            HASTY if hasty else SCENARIO,
+            *("--host", host, *user_classes),
+            users=users,
+            environment=clean_environment(**variables),
+        )
+        return AccessRan(**vars(ran))
 
     return run
 

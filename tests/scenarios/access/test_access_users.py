@@ -241,7 +241,9 @@ def test_what_another_user_has_deleted_is_no_failure_and_what_vanished_is_one(ru
         fake_service.url, "MixedWorkloadUser", users=3, hasty=True, until=fake_service.has_heard(300)
     )
     gone = ran.failures["GET /v1/permissions/{id}"]
-    assert gone == ran.count("GET /v1/permissions/{id}")
+    # A user that is stopped between an answer and the look at it cannot say any more that it was wrong.
+    assert 0 <= ran.count("GET /v1/permissions/{id}") - gone <= 3
+    assert gone > 0
     # Nobody has deleted what is updated here, or not yet: it must not be gone.
     assert ran.failures["PUT /v1/permissions/{id}"] > 0
 

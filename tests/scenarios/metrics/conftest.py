@@ -1,13 +1,10 @@
 """Runs the metrics service's users in processes of their own: Locust patches the one that imports it."""
 
 import json
-import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +13,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from reference.running import Running, running
-
-ROOT = Path(__file__).resolve().parents[3]
-PATIENCE_SECONDS = 90
+from tests.scenarios.locust_runs import ROOT, Ran, clean_environment, run_until
 
 LOCUSTFILE = """
 import atexit, json, os
@@ -44,22 +39,10 @@ def follow(runner, **_):
 """
 
 
-def clean_environment(**variables: str) -> dict[str, str]:
-    """This process' environment without what Locust or the scenario would read from it."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LOCUST", "METRICS_"))}
-    return kept | {"PYTHONPATH": str(ROOT)} | variables
-
-
 @dataclass
-class Ran:
-    """What a finished Locust left."""
+class MetricsRan(Ran):
+    """What a finished Locust of this system left."""
 
-    code: int
-    log: str
-    output: str
-    """Everything that it printed."""
-    stats: dict[str, dict[str, Any]]
-    """`METHOD name` → Locust's own statistics."""
     counted: dict[str, float] = field(default_factory=dict)
     """The scenario's own counters of all processes: `missing`, `tenant_leaks_total` …"""
     reported: dict[str, float] = field(default_factory=dict)
@@ -108,7 +91,7 @@ def _answers(service: Running, method: str, route: str) -> float:
 
 
 @pytest.fixture
-def run_users(tmp_path: Path) -> Callable[..., Ran]:
+def run_users(tmp_path: Path) -> Callable[..., MetricsRan]:
     """Runs user classes in plain Locust until a condition holds, then stops it as Ctrl-C would."""
 
     def run(
@@ -118,42 +101,21 @@ def run_users(tmp_path: Path) -> Callable[..., Ran]:
         users: int = 12,
         options: Sequence[str] = (),
         **variables: str,
-    ) -> Ran:
+    ) -> MetricsRan:
         file = tmp_path / "locustfile.py"
         file.write_text(LOCUSTFILE.format(folder=str(tmp_path)))
-        command = [
-            sys.executable, "-m", "locust", "-f", str(file), "--headless", "--json", "--host", host,
-            "-u", str(users), "-r", str(users), "--stop-timeout", "5", *options, *user_classes,
-        ]  # fmt: skip
-        with subprocess.Popen(
-            command,
-            cwd=ROOT, env=clean_environment(**variables), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        ) as process:  # fmt: skip
-            try:
-                deadline = time.monotonic() + PATIENCE_SECONDS
-                while process.poll() is None and not until():
-                    assert time.monotonic() < deadline, "what the test waits for did not happen"
-                    time.sleep(0.05)
-                process.terminate()
-                output, log = process.communicate(timeout=PATIENCE_SECONDS)
-            finally:
-                process.kill()
-        return Ran(
-            process.returncode,
-            log,
-            output + log,
-            _stats(output),
-            *map(partial(_counted, tmp_path), ("counts", "reported")),
+        ran = run_until(
+            until,
+            file,
+            *("--host", host, "--stop-timeout", "5", *options, *user_classes),
+            users=users,
+            environment=clean_environment("METRICS_", **variables),
+        )
+        return MetricsRan(
+            **vars(ran), counted=_counted(tmp_path, "counts"), reported=_counted(tmp_path, "reported")
         )
 
     return run
-
-
-def _stats(output: str) -> dict[str, dict[str, Any]]:
-    lines = output.splitlines()
-    start = next((number for number, line in enumerate(lines) if line == "["), None)
-    entries = json.loads("\n".join(lines[start:])) if start is not None else []
-    return {f"{entry['method']} {entry['name']}": entry for entry in entries}
 
 
 def _counted(folder: Path, ending: str) -> dict[str, float]:
