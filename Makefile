@@ -102,8 +102,8 @@ clean: ## Remove what runs leave behind, but no report: .swarmscope and caches.
 
 lock: $(READY) ## Choose the newest versions that pyproject.toml allows and write both lock files.
 	@# Names, versions and hashes only: where packages come from is each machine's own business.
-	@$(COMPILE) --upgrade --extra dev --output-file $(LOCK) pyproject.toml
-	@$(COMPILE) --constraint $(LOCK) --output-file $(RUNTIME_LOCK) pyproject.toml
+	@$(COMPILE) --upgrade --extra dev --extra stand-in --output-file $(LOCK) pyproject.toml
+	@$(COMPILE) --constraint $(LOCK) --extra stand-in --output-file $(RUNTIME_LOCK) pyproject.toml
 
 programs:
 	@scripts/install-packages.sh prometheus=prometheus prometheus-alertmanager=prometheus-alertmanager \

@@ -216,3 +216,5 @@ class Job(StrEnum):
     """The machine: prometheus-node-exporter."""
     POSTGRESQL = "postgresql"
     """The database: prometheus-postgres-exporter."""
+    CLOUDWATCH = "cloudwatch"
+    """AWS' side: the CloudWatch pull exporter."""

@@ -24,6 +24,8 @@ class Settings:
     """Of the stack's own PostgreSQL; Debian's listens on 5432."""
     node_exporter_port: int = 9100
     postgres_exporter_port: int = 9187
+    cloudwatch_exporter_port: int = 9106
+    aws_stand_in_port: int = 4566
     reports: str = "reports"
     """Folder for reports/<run>/."""
     state: str = ".swarmscope"
