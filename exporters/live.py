@@ -16,7 +16,8 @@ Schema 1, stable: keys are only ever added. Times are seconds, ratios 0 to 1, me
                    "reason": "…"}],
       "generators": [{"name": "…", "state": "running", "users": 50, "cpu_ratio": 0.31, "memory_bytes": 93749248,
                       "report_age": 0.4, "lag": 0.002}],
-      "problems": ["…"], "climb": {"held_users": 150, "held_rate": 148.2, "broken_users": 200} | null
+      "problems": ["…"], "climb": {"held_users": 150, "held_rate": 148.2, "broken_users": 200} | null,
+      "settling": {"what": "CloudWatch", "until": 1735689990.0, "seconds_left": 41.5} | null
     }
 
 `rps` and `failures_per_second` are measured over the last `rate_seconds` seconds that were looked at: a service
@@ -151,6 +152,13 @@ def live(view: RunView, now: float, history: LiveHistory | None = None) -> dict[
         ],
         "problems": list(view.problems),
         "climb": None if view.climb is None else view.climb._asdict(),
+        "settling": None
+        if view.settling_until is None
+        else {
+            "what": "CloudWatch",
+            "until": view.settling_until,
+            "seconds_left": max(0.0, view.settling_until - now),
+        },
     }
 
 

@@ -66,10 +66,16 @@ class Observer:
     stage_phase: Callable[[], str] = lambda: ""
     scrape_hold: float = 5.0
     """Seconds at most that the end of a run waits for the final scrape."""
+    settle_seconds: float = 0.0
+    """Seconds at most that the end of a run waits for measurements that arrive late."""
+    hurry: Callable[[str], None] = lambda reason: None
+    """Ends that waiting, for this reason; "" allows it again."""
     current: RunLife = field(init=False)
     exit_code: ExitCode | None = None
     _past: list[tuple[float, RunLife]] = field(default_factory=list, init=False)
     _finishing: Any = field(default=None, init=False)
+    _ending: RunLife | None = field(default=None, init=False)
+    _is_quitting: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self.current = self.prepare()
@@ -93,7 +99,9 @@ class Observer:
     def on_test_start(self, environment: Any, **_: Any) -> None:
         """Locust is about to spawn users: a new run."""
         if self._finishing is not None:
+            self.hurry("another run was started")
             self._finishing.join(FINISH_SECONDS)
+            self.hurry("")
         if self.current.started is not None:
             self.current.freeze()
             self._past.append((time.monotonic() + KEEP_SECONDS, self.current))
@@ -137,8 +145,11 @@ class Observer:
             # Not stop(): a master that has told its workers to stop no longer knows them, and could not end them.
             environment.runner.quit()
         self.current.source.dismiss()
+        if self._is_quitting or not self._ends_by_itself(environment):
+            self.hurry("Locust was ended by hand")
+        self._is_quitting = True
         if self._finishing is not None:
-            self._finishing.join(FINISH_SECONDS)
+            self._finishing.join(FINISH_SECONDS + self.settle_seconds)
         if self.exit_code is not None:
             environment.process_exit_code = int(self.exit_code)
 
@@ -154,6 +165,15 @@ class Observer:
         gevent.spawn(environment.runner.quit if self.headless else environment.runner.stop)
         return StopAnswer.STOPPING
 
+    def note_settling(self, until: float | None) -> None:
+        """Whether, and until when at most (Unix seconds), the verdict waits for measurements that arrive late."""
+        if self._ending is not None:
+            self._ending.settling_until = until
+
+    def _ends_by_itself(self, environment: Any) -> bool:
+        """Whether Locust quits after a run without being told to."""
+        return self.headless or getattr(environment.parsed_options, "autoquit", -1) >= 0
+
     def _note_interruption(self) -> None:
         life = self.current
         if life.planned_seconds is None:
@@ -163,6 +183,7 @@ class Observer:
             life.interrupted = time.time() - (life.started or 0.0) < life.planned_seconds - 1.5
 
     def _finish(self, life: RunLife, ended: EndedRun) -> None:
+        self._ending = life
         try:
             life.judge_final(ended)
             life.freeze()

@@ -75,6 +75,7 @@ class RunLife:
     stopped: float | None = None
     judgements: tuple[Judgement, ...] = ()
     verdict: Verdict | None = None
+    settling_until: float | None = None
     aborted_by: str = ""
     interrupted: bool = False
     climbing: Climbing | None = field(default=None, init=False)
@@ -291,6 +292,7 @@ class RunLife:
             problems=tuple(self.validity.reasons()),
             recoveries=self.course.known_recoveries,
             climb=self.climbing.progress() if self.climbing else None,
+            settling_until=self.settling_until,
         )
 
     def _state(self) -> RunState:

@@ -91,6 +91,8 @@ class RunView:
     recoveries: Sequence[Recovery] = ()
     """What followed the run's peaks; empty until it is over."""
     climb: ClimbProgress | None = None
+    settling_until: float | None = None
+    """Until when at most (Unix seconds) the verdict waits for AWS; None when it does not wait."""
 
 
 @dataclass(slots=True)

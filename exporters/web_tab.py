@@ -41,6 +41,7 @@ def tab_rows(view: RunView) -> list[dict[str, str]]:
     judgements = {judgement.target.id: judgement for judgement in view.judgements}
     verdict = UNKNOWN if view.verdict is None else str(view.verdict)
     so_far = " so far" if view.state in _UNDER_WAY else ""
+    waits = [] if view.settling_until is None else ["waits for CloudWatch to settle"]
     judged = f"{duration(view.steady_seconds)} judged" if view.steady_seconds else "nothing judged yet"
     run = {
         "status": verdict,
@@ -48,7 +49,7 @@ def tab_rows(view: RunView) -> list[dict[str, str]]:
         "actual": judged,
         "priority": "",
         "samples": "",
-        "reason": "; ".join(view.problems) or f"verdict{so_far}",
+        "reason": "; ".join([*waits, *view.problems]) or f"verdict{so_far}",
     }
     return [run, *(_row(target, judgements.get(target.id)) for target in view.targets)]
 

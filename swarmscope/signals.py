@@ -14,7 +14,7 @@ from enum import StrEnum
 from swarmscope import names
 from swarmscope.names import Job, Metric, Outcome
 from swarmscope.plots import BUSY_CPU_RATIO
-from swarmscope.targets import ALL_REQUESTS, Kind, Profile, System, Target
+from swarmscope.targets import ALL_REQUESTS, Kind, Moment, Profile, System, Target
 from swarmscope.targets.match import promql_matchers, quote
 
 
@@ -330,7 +330,10 @@ def signals_of(system: System, profile: Profile) -> tuple[Signal, ...]:
         *GENERATOR_SIGNALS,
         *SERVER_SIGNALS,
         *(
-            target_signal(target, f"{float(system.alerting.window):g}s")
+            # CloudWatch has one point a minute: the alerting window would hold none.
+            target_signal(
+                target, "1m" if target.at is Moment.SETTLED else f"{float(system.alerting.window):g}s"
+            )
             for target in system.alerted_targets
             if target.kind.is_query and target.judged_under(profile.name)
         ),

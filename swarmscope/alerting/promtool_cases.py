@@ -23,10 +23,11 @@ from swarmscope.alerting.promql import equals, plain, selector, whole_ratio
 from swarmscope.alerting.rule_file import INTERVAL, as_yaml
 from swarmscope.alerting.server_rules import MISSING_HOLD
 from swarmscope.alerting.synthetic_traffic import Flow, Traffic, input_series
+from swarmscope.aws.settled import names_minutes
 from swarmscope.document import origin
 from swarmscope.measurements import RequestKey
 from swarmscope.names import Phase, Recorded
-from swarmscope.targets import ALL_REQUESTS, Kind, System, Target
+from swarmscope.targets import ALL_REQUESTS, Kind, Moment, System, Target
 
 Case = dict[str, Any]
 _RUN = "r1"
@@ -38,7 +39,12 @@ def system_tests(system: System) -> str:
     """The text of the promtool test file of a system, to lie in alerts/tests/."""
     cases: list[Case] = [_hang(system), _short_wait(system)]
     for target in system.alerted_targets:
-        cases += _server_cases(system, target) if target.kind.is_query else [_request_case(system, target)]
+        if target.at is Moment.SETTLED:
+            cases += _settled_cases(system, target)
+        else:
+            cases += (
+                _server_cases(system, target) if target.kind.is_query else [_request_case(system, target)]
+            )
     document = {
         "rule_files": [f"../{system.name}.generated.yml", "../guards.generated.yml"],
         "evaluation_interval": INTERVAL,
@@ -156,14 +162,12 @@ def _server_cases(system: System, target: Target) -> list[Case]:
     missed = math.ceil(system.alerting.window) + int(MISSING_HOLD.rstrip("s"))
     length = fires + 20
     page = input_series(system, Traffic(_RUN, RequestKey("GET", "/any"), profile, ((length, Flow()),)))
-    answer = selector(
-        Recorded.SERVER_VALUE, equals("run", _RUN), equals("system", system.name), equals("target", target.id)
-    )
-    step = -1 if target.kind is Kind.MIN else 1
-    broken = target.limit + step
+    answer, broken = _answer(system, target), target.limit + (-1 if target.kind is Kind.MIN else 1)
     name, missing = AlertName.SERVER_TARGET_BREACHED, AlertName.SERVER_MEASUREMENT_MISSING
     others_missing = [
-        other for other in system.alerted_targets if other.kind.is_query and other is not target
+        other
+        for other in system.alerted_targets
+        if other.kind.is_query and other.at is Moment.WINDOW and other is not target
     ]
     judged = [other for other in others_missing if other.judged_under(profile)]
     return [
@@ -188,6 +192,45 @@ def _server_cases(system: System, target: Target) -> list[Case]:
                 (missed, missing, [expected_missing(system, other, _RUN) for other in [*judged, target]]),
                 (fires + 15, name, []),
             ],
+        ),
+    ]
+
+
+def _answer(system: System, target: Target) -> str:
+    return selector(
+        Recorded.SERVER_VALUE, equals("run", _RUN), equals("system", system.name), equals("target", target.id)
+    )
+
+
+def _settled_cases(system: System, target: Target) -> list[Case]:
+    """As for other queries, but that nothing is known yet is no alert, and minutes are told when they arrive."""
+    profile = _profile_of(system, target)
+    hold = math.ceil(system.alerting.hold)
+    fires = hold if names_minutes(target.query) else math.ceil(system.alerting.window) + hold
+    length = fires + 20
+    page = input_series(system, Traffic(_RUN, RequestKey("GET", "/any"), profile, ((length, Flow()),)))
+    answer, broken = _answer(system, target), target.limit + (-1 if target.kind is Kind.MIN else 1)
+    name = AlertName.SERVER_TARGET_BREACHED
+    of_others = [
+        expected_missing(system, other, _RUN)
+        for other in system.alerted_targets
+        if other.kind.is_query and other.at is Moment.WINDOW and other.judged_under(profile)
+    ]
+    return [
+        _case(
+            f"{target.in_words}: fires when it is broken",
+            {**page, answer: f"{plain(broken)}x{length}"},
+            [(fires - 1, name, []), (fires, name, [expected_server(system, target, _RUN, broken)])],
+        ),
+        _case(
+            f"{target.in_words}: silent exactly at the limit",
+            {**page, answer: f"{plain(target.limit)}x{length}"},
+            [(fires + 15, name, [])],
+        ),
+        _case(
+            f"{target.in_words}: silent while nothing is known",
+            page,
+            [(fires + 15, name, []), (fires + 15, AlertName.SERVER_MEASUREMENT_MISSING, of_others)],
         ),
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from swarmscope.alerting.aws_guards import aws_guards
 from swarmscope.alerting.links import Links
 from swarmscope.alerting.prometheus_config import compose_config
 from swarmscope.alerting.promtool_cases import system_tests
@@ -32,10 +33,10 @@ def rule_files(systems: Sequence[System], links: Links | None = None) -> dict[st
         RECORDINGS: rule_file([group("swarmscope runs", run_recordings())], f"{about}/recording_rules.py"),
         GUARDS: rule_file(
             [
-                group("swarmscope guards", run_guards(links)),
+                group("swarmscope guards", [*run_guards(links), *aws_guards(links)]),
                 group("swarmscope alerting", stack_guards(links)),
             ],
-            f"{about}/run_guards.py and stack_guards.py",
+            f"{about}/run_guards.py, aws_guards.py and stack_guards.py",
             "What each alert means and what to do: alerts/runbook.md.",
         ),
     }

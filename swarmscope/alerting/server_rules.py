@@ -29,7 +29,7 @@ def server_target_rules(system: System, target: Target, links: Links) -> list[Ru
     value = recorded(Recorded.SERVER_VALUE, system, target)
     comparison = "<" if target.kind is Kind.MIN else ">"
     return [
-        record(Recorded.SERVER_VALUE, target, _value(system, target)),
+        record(Recorded.SERVER_VALUE, target, value_per_run(system, target)),
         breach(
             AlertName.SERVER_TARGET_BREACHED,
             system,
@@ -41,12 +41,13 @@ def server_target_rules(system: System, target: Target, links: Links) -> list[Ru
     ]
 
 
-def live_query(system: System, target: Target) -> str:
-    """The user's query as it can stand in a rule, for all runs at once.
+def live_query(system: System, target: Target, window: str = "") -> str:
+    """The user's query as it can stand in a rule, for all runs at once; `$window` is the alerting window if not given.
 
     Raises ConfigurationError when `$run` is used other than as `run="$run"`.
     """
-    query = _RUN_MATCHER.sub(r'\1=~".+"', target.query).replace("$window", duration(system.alerting.window))
+    query = _RUN_MATCHER.sub(r'\1=~".+"', target.query)
+    query = query.replace("$window", window or duration(system.alerting.window))
     if "$run" in query:
         raise ConfigurationError(
             [
@@ -61,14 +62,14 @@ def live_query(system: System, target: Target) -> str:
     return query
 
 
-def _value(system: System, target: Target) -> str:
+def value_per_run(system: System, target: Target, window: str = "") -> str:
     """The query's worst answer per steady run: {run, system} with the query's value.
 
     An answer that has a `run` label belongs to that run; one that has none (the service's own metrics) to all.
     """
     worst = "min" if target.kind is Kind.MIN else "max"
     # On a line of its own, so that a comment at the query's end ends there.
-    answer = f"{worst} by (run) (\n  {live_query(system, target)}\n)"
+    answer = f"{worst} by (run) (\n  {live_query(system, target, window)}\n)"
     runs = f"0 * {steady(system)}"
     return (
         f"({runs} + on (run) group_left () ({answer}))\n"

@@ -6,6 +6,8 @@ come from the same samples.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from swarmscope import names
 from swarmscope.alerting.alert_names import AlertName, Severity
 from swarmscope.alerting.guard import guard
@@ -23,10 +25,11 @@ from swarmscope.alerting.promql import (
 from swarmscope.alerting.request_rules import request_target_rules
 from swarmscope.alerting.rule_file import Rule, group, recording, rule_file
 from swarmscope.alerting.server_rules import server_target_rules
+from swarmscope.alerting.settled_rules import settled_target_rules
 from swarmscope.alerting.texts import waiting
 from swarmscope.errors import ConfigurationError, Problem
 from swarmscope.names import Recorded
-from swarmscope.targets import System
+from swarmscope.targets import Moment, System, Target
 
 
 def system_rules(system: System, links: Links) -> str:
@@ -44,13 +47,18 @@ def system_rules(system: System, links: Links) -> str:
         request_hung(system, links),
     ]
     for target in system.alerted_targets:
-        of_kind = server_target_rules if target.kind.is_query else request_target_rules
-        rules += of_kind(system, target, links)
+        rules += _rules_of(target)(system, target, links)
     return rule_file(
         [group(f"swarmscope {system.name}", rules)],
         system.source or f"scenarios/{system.name}/targets.yaml",
         "How the expressions work and why the times are as they are: docs/alerting.md.",
     )
+
+
+def _rules_of(target: Target) -> Callable[[System, Target, Links], list[Rule]]:
+    if target.at is Moment.SETTLED:
+        return settled_target_rules
+    return server_target_rules if target.kind.is_query else request_target_rules
 
 
 def request_hung(system: System, links: Links) -> Rule:

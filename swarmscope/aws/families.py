@@ -203,6 +203,12 @@ SETTLED = _own(
     "Unix time up to which everything that was asked for has arrived and will not change any more, by source.",
     ("source",),
 )
+STALE_AFTER = _own(
+    "stale_after_seconds",
+    "gauge",
+    "Age of what is settled beyond which something is wrong: a period, its delay, and two polls, by source.",
+    ("source",),
+)
 API_CALLS = _own(
     "api_calls_total",
     "counter",

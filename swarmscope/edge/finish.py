@@ -20,6 +20,7 @@ from swarmscope.climb import End
 from swarmscope.climb_goal import goal, goal_value
 from swarmscope.edge.prometheus_api import PrometheusApi, PrometheusUnavailable
 from swarmscope.edge.report_files import write_reports
+from swarmscope.edge.settle import EndedLoad, Settling
 from swarmscope.edge.signal_reader import SIGNAL_TIMEOUT_SECONDS, SignalReader
 from swarmscope.errors import ExitCode, ReportNotWritten
 from swarmscope.reconcile import disagreements, reconcile
@@ -38,8 +39,16 @@ NO_PROMETHEUS = "Prometheus was not asked (no --prometheus-url): no plots, no al
 class Finisher:
     """Gives an ended run its verdict and reports; called once per run."""
 
-    def __init__(self, environment: Any, prometheus_url: str, reports: Path, headless: bool) -> None:
+    def __init__(
+        self,
+        environment: Any,
+        prometheus_url: str,
+        reports: Path,
+        headless: bool,
+        settling: Settling | None = None,
+    ) -> None:
         self._environment = environment
+        self._settling = settling or Settling(None, "")
         self._prometheus_url = prometheus_url
         self._reports = reports
         self._headless = headless
@@ -115,12 +124,20 @@ class Finisher:
         targets = [t for t in ended.system.targets_under(ended.profile.name) if t.kind.is_query]
         if prometheus is None:
             return {t.id: QueryValue(None, "Prometheus could not be asked") for t in targets}
-        run = ended.info.run
-        whole = ((ended.info.started, time.time()),)
-        return {
-            t.id: prometheus.query_value(t, run, whole if t.at is Moment.END else ended.info.steady)
+        info = ended.info
+        whole = ((info.started, time.time()),)
+        values = {
+            t.id: prometheus.query_value(t, info.run, whole if t.at is Moment.END else info.steady)
             for t in targets
+            if t.at is not Moment.SETTLED
         }
+        settled = [t for t in targets if t.at is Moment.SETTLED]
+        if not settled:
+            return values
+        # Whoever ends a run by hand in a terminal waits for the report.
+        by_hand = "the run was ended by hand" if ended.interrupted and self._headless else ""
+        load = EndedLoad(info.run, info.started, info.stopped, info.steady)
+        return values | self._settling.values(prometheus, settled, load, by_hand)
 
     def _reconciliation(
         self, prometheus: PrometheusApi | None, ended: EndedRun, notes: list[str], invalid: list[str]

@@ -228,6 +228,7 @@ def summary(live: Mapping[str, Any] | None) -> str:
     elif live["in_flight"]:
         parts.append(f"oldest {duration(float(live['oldest_age']))}")
     parts += _climb(live)
+    parts += _settling(live)
     busiest = max((float(each["cpu_ratio"]) for each in live["generators"]), default=0.0)
     parts.append(f"generator CPU {busiest * 100:.0f} %{' BUSY' if busiest >= BUSY_CPU_RATIO else ''}")
     return " · ".join(parts)
@@ -242,6 +243,14 @@ def _climb(live: Mapping[str, Any]) -> list[str]:
     if climb["held_users"] is not None:
         held = f"held {count(climb['held_users'])} users ({plain(climb['held_rate'])}/s)"
     return [held] if climb["broken_users"] is None else [held, f"broke at {count(climb['broken_users'])}"]
+
+
+def _settling(live: Mapping[str, Any]) -> list[str]:
+    """That the load is over and the verdict waits for what arrives late."""
+    settling = live.get("settling")
+    if not settling:
+        return []
+    return [f"waiting for {settling['what']} to settle, {math.ceil(settling['seconds_left'])} s left"]
 
 
 def actual(target: Mapping[str, Any]) -> str:

@@ -27,6 +27,7 @@ from swarmscope.edge.finish import Finisher
 from swarmscope.edge.locust_options import Choice, planned_seconds
 from swarmscope.edge.preflight import check_service
 from swarmscope.edge.profile_choice import ProfileChoice
+from swarmscope.edge.settle import Settling
 from swarmscope.edge.stop_token import stop_token
 from swarmscope.errors import SwarmscopeError
 from swarmscope.histogram import fine_bounds
@@ -104,9 +105,24 @@ def _observe(environment: Any, runner: Any, web_ui: Any, choice: Choice, counter
         on_stop=lambda run, reason, target: observer.stop_run(run, f"target {target}: {reason}", environment),
         token=stop_token(os.environ),
     )
-    finisher = Finisher(environment, options.prometheus_url, Path(options.reports_dir), headless)
+    aws = None if choice.environment is None else choice.environment.aws
+    settling = Settling(
+        aws,
+        choice.environment_label,
+        tell=lambda until: observer.note_settling(until),  # noqa: PLW0108  # as above
+        watch_interrupts=headless,
+    )
+    finisher = Finisher(environment, options.prometheus_url, Path(options.reports_dir), headless, settling)
     observer = Observer(
-        prepare, server, finisher, counters, headless, profile_choice.stage_phase, FINAL_SCRAPE_SECONDS
+        prepare,
+        server,
+        finisher,
+        counters,
+        headless,
+        profile_choice.stage_phase,
+        FINAL_SCRAPE_SECONDS,
+        settle_seconds=0.0 if aws is None else aws.settle_within_seconds,
+        hurry=settling.hurry,
     )
     server.start()
     observer.attach(environment)

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from swarmscope.aws.families import COLD_START_RATIO
+from swarmscope.aws.settled import names_cold_starts, names_minutes
 from swarmscope.errors import Problem
 from swarmscope.targets.build import placed_targets
+from swarmscope.targets.model import Moment
 from swarmscope.targets.nearest import listed, suggestion
 from swarmscope.targets.spec import QUERY_KINDS, REQUEST_KINDS, SystemSpec, TargetSpec, keys_of
 from swarmscope.targets.validate import given, is_mapping
-from swarmscope.targets.yaml_text import Document, path_text
+from swarmscope.targets.yaml_text import Document, Path, path_text
 
 _LIMITS = f"a limit: one of {listed(REQUEST_KINDS, 'or')}"
 
@@ -75,7 +78,24 @@ def _query(position: int, document: Document) -> list[Problem]:
         problems.append(document.problem(here, "a query needs a name", "name: cold-start-p95"))
     if not any(kind in keys for kind in QUERY_KINDS):
         problems.append(document.problem(here, "a query needs max or min"))
+    if str(keys.get("at")) == Moment.SETTLED and str(keys["query"]):
+        problems += _settled(str(keys["query"]), (*here, "query"), document)
     return problems
+
+
+def _settled(query: str, here: Path, document: Document) -> list[Problem]:
+    """Cold starts are asked by run when the last line is in, minutes at their own end: no moment is right for both."""
+    if names_cold_starts(query):
+        if names_minutes(query):
+            hint = f"the share of cold starts among the invocations is {COLD_START_RATIO.name}"
+            return [document.problem(here, "asks for cold starts and for CloudWatch's minutes at once", hint)]
+        if "$run" not in query:
+            hint = 'add {run="$run"} to the series, and keep the label: sum by (run, le) (…)'
+            return [document.problem(here, "asks for the cold starts of all runs", hint)]
+    elif "$window" not in query:
+        hint = "a value of CloudWatch stands for one minute; of the run's ask for example max_over_time(…[$window])"
+        return [document.problem(here, "needs $window", hint)]
+    return []
 
 
 def _profiles(target: TargetSpec, position: int, document: Document) -> list[Problem]:

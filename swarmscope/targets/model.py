@@ -248,7 +248,7 @@ class System:
     @property
     def alerted_targets(self) -> tuple[Target, ...]:
         """The targets that can be watched while a run goes on: all but those that are asked at its end."""
-        return tuple(target for target in self.targets if target.at is Moment.WINDOW)
+        return tuple(target for target in self.targets if target.at is not Moment.END)
 
     @property
     def latency_limits(self) -> tuple[Decimal, ...]:

@@ -90,7 +90,8 @@ class TargetSpec(Spec):
     at: fields.When = Field(
         Moment.WINDOW,
         description="When the query is asked: over the judged window, or once at the end of the run, after the "
-        "scenario's own checks (then $window is the whole run, and there is no alert).",
+        "scenario's own checks (then $window is the whole run, and there is no alert), or settled: once AWS has told "
+        "everything about the run (then $window is whole minutes, and the environment needs an aws section).",
     )
     unit: fields.Text | None = Field(
         None, description="Unit of the query's answer, for people.", examples=["MB", "%"]

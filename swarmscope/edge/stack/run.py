@@ -232,4 +232,8 @@ def _is_overdue(last: Moment) -> bool:
     live = last.live
     if not live or not live["planned_seconds"] or not live["started"]:
         return False
-    return time.time() - float(live["started"]) > float(live["planned_seconds"]) + OVERDUE_SECONDS
+    end = float(live["started"]) + float(live["planned_seconds"])
+    if settling := live.get("settling"):
+        # The verdict waits for measurements that arrive late, and says until when at most.
+        end = max(end, float(settling["until"]))
+    return time.time() - end > OVERDUE_SECONDS
