@@ -64,7 +64,7 @@ def _stale(links: Links) -> Rule:
         hold="10s",
         severity=Severity.WARNING,
         summary="What is known of AWS ({{ $labels.source }}) is old: it ends {{ $value | humanizeDuration }} ago",
-        description="Delay and polls explain less. Targets at: settled wait for it; if it does not come, they are NO DATA.",
+        description="Delay and polls explain less. Targets at: settled wait for it; without it they are NO DATA.",
         measured="{{ $value | humanizeDuration }} old",
         about_a_run=False,
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from swarmscope.edge.stack.aws import AwsPart
 from swarmscope.edge.stack.components import (
     NODE_EXPORTER,
     POSTGRES_EXPORTER,
@@ -51,7 +52,8 @@ def examine(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
     without = "not installed: if a run is killed with SIGKILL, its programs live on"
     findings.append(Finding("setpriv", True, setpriv or without))
     optional = [component.title for component, _ in _OPTIONAL]
-    wanted = ports(settings, reference=True, web_ui=True, components=optional)
+    of_aws = AwsPart("", stand_in=True)
+    wanted = ports(settings, reference=True, web_ui=True, components=optional, of_aws=of_aws)
     required = ports(settings, reference=True, web_ui=True)
     taken = {each.setting: each for each in taken_ports(settings.bind, wanted)}
     for setting, (title, port) in wanted.items():

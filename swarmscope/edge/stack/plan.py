@@ -12,7 +12,7 @@ from swarmscope.alerting.links import Links
 from swarmscope.alerting.prometheus_config import prometheus_config
 from swarmscope.alerting.rule_files import rule_files
 from swarmscope.edge.alertmanager import read_receivers, write_alertmanager_config
-from swarmscope.edge.stack import measuring, postgresql
+from swarmscope.edge.stack import aws, measuring, postgresql
 from swarmscope.edge.stack.components import NODE_EXPORTER, POSTGRES_EXPORTER, POSTGRESQL, FoundComponent
 from swarmscope.edge.stack.folder import StateFolder
 from swarmscope.edge.stack.processes import Program
@@ -40,6 +40,8 @@ class Plan:
     """Whether the reference service keeps what earlier runs wrote: a load test wants to start from the same state."""
     borrows_node_exporter: bool = False
     """Whether an exporter of this machine that is not ours is scraped."""
+    aws: aws.AwsPart | None = None
+    """What is read from AWS; None where the environment names nothing."""
     remarks: tuple[str, ...] = ()
     """What a user should know before the load starts: what will not be measured."""
 
@@ -71,7 +73,12 @@ def has_reference(system: str) -> bool:
 
 
 def ports(
-    settings: Settings, *, reference: bool, web_ui: bool, components: Iterable[str] = ()
+    settings: Settings,
+    *,
+    reference: bool,
+    web_ui: bool,
+    components: Iterable[str] = (),
+    of_aws: aws.AwsPart | None = None,
 ) -> dict[str, tuple[str, int]]:
     """Setting → what it is for and its port, for every port that the stack listens on.
 
@@ -98,12 +105,15 @@ def ports(
             ("the PostgreSQL exporter", settings.postgres_exporter_port),
         ),
     }
-    return {**wanted, **dict(some[title] for title in components if title in some)}
+    found = {**wanted, **dict(some[title] for title in components if title in some)}
+    return found if of_aws is None else {**found, **aws.ports(of_aws, settings)}
 
 
 def programs(plan: Plan) -> list[Program]:
     """Write the configuration files, make the database, and say how to start everything but Locust."""
     chosen = [_receiver(plan), _alertmanager(plan), _prometheus(plan), *_database(plan), *_measuring(plan)]
+    if plan.aws is not None:
+        chosen += aws.programs(plan.aws, plan.system.name, plan.settings)
     return [*chosen, _service(plan)] if plan.reference else chosen
 
 
@@ -201,6 +211,8 @@ def _prometheus_yml(plan: Plan) -> str:
         scraped[Job.NODE] = [f"{host}:{settings.node_exporter_port}"]
     if POSTGRES_EXPORTER.title in plan.components:
         scraped[Job.POSTGRESQL] = [f"{host}:{settings.postgres_exporter_port}"]
+    if plan.aws is not None:
+        scraped[Job.CLOUDWATCH] = [f"{host}:{settings.cloudwatch_exporter_port}"]
     return prometheus_config(
         scraped,
         scraped[Job.ALERTMANAGER],
@@ -234,6 +246,7 @@ def _service(plan: Plan) -> Program:
         command += ["--database", str(data / f"{name}.sqlite3")]
     if not plan.keep_data:
         command.append("--empty")
+    command += aws.service_options(plan.aws, settings)
     health = f"{url}/{plan.system.health.lstrip('/')}"
     environment = {"DATABASE_URL": plan.database} if plan.database else {}
     return Program(

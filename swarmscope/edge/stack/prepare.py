@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from swarmscope.edge.files import choose_environment, choose_profile, load_environments, load_system
 from swarmscope.edge.preflight import check_service
+from swarmscope.edge.stack.aws import AwsPart, is_stand_in_installed
 from swarmscope.edge.stack.components import (
     NODE_EXPORTER,
     POSTGRES_EXPORTER,
@@ -71,7 +72,8 @@ def prepare(
         is_here=(urlsplit(host).hostname or "") in _LOOPBACK,
     )
     components = {**components, **measuring.components}
-    wanted = ports(settings, reference=reference, web_ui=web_ui, components=components)
+    of_aws, aws_remarks = _aws(environment, system, request, reference=reference)
+    wanted = ports(settings, reference=reference, web_ui=web_ui, components=components, of_aws=of_aws)
     require_free(settings.bind, wanted)
     if not reference:
         check_service(host, system.health)
@@ -86,13 +88,31 @@ def prepare(
         environ=environ,
         keep_data=web_ui,
         borrows_node_exporter=measuring.borrows_node_exporter,
-        remarks=measuring.remarks,
+        aws=of_aws,
+        remarks=(*measuring.remarks, *aws_remarks),
     )
     if own_database:
         # Raises what would keep it from being started.
         _ = plan.cluster
     label = request.environment or (environment.name if environment is not None else "")
     return Prepared(plan, replace(request, profile=profile.name, host=host, environment=label))
+
+
+def _aws(
+    environment: Environment | None, system: System, request: LoadRequest, *, reference: bool
+) -> tuple[AwsPart | None, tuple[str, ...]]:
+    """What is read from AWS, or from its stand-in where the reference service is under test; and remarks."""
+    if environment is None or environment.aws is None:
+        return None, ()
+    if not reference:
+        # With HOST= the local section still names what only the reference service has.
+        is_elsewhere = bool(request.host) and environment.name == LOCAL and has_reference(system.name)
+        return (None if is_elsewhere else AwsPart(environment.name, stand_in=False)), ()
+    if not is_stand_in_installed():
+        return None, (
+            "The AWS stand-in needs moto, which is not installed: targets at: settled will be NO DATA.",
+        )
+    return AwsPart(environment.name, stand_in=True), ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,6 +224,8 @@ _CONSEQUENCES = {
     "postgresql": "everything that needs the database fails from now on",
     "node-exporter": "the load goes on; what the machine measures of itself ends here",
     "postgres-exporter": "the load goes on; what the database measures of itself ends here",
+    "aws-stand-in": "the load goes on; cold starts and metrics of AWS end here, and targets on them are NO DATA",
+    "cloudwatch-exporter": "the load goes on; nothing is read from AWS any more, and targets on it are NO DATA",
     "service": "every request fails from now on: what follows says nothing about the service's speed",
 }
 
