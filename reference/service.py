@@ -192,7 +192,7 @@ def serve(
 ) -> int:
     """Open the state and serve until told to stop; returns the exit code. Raises DatabaseError."""
     try:
-        listener = _listen(host, port)
+        listener = listen(host, port)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             print(f"Port {port} is in use; choose another with --port.", file=sys.stderr)
@@ -234,7 +234,8 @@ def serve(
     return ExitCode.PASS
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A listening address; raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol must be named: asyncio switches Nagle's algorithm off only where it reads TCP here, and with it
     # on, every answer that leaves in two parts waits 40 ms for the client's delayed acknowledgement.
