@@ -14,8 +14,8 @@ Wait = Callable[[float], bool]
 
 
 def back_off(attempt: int, chance: random.Random) -> float:
-    """Seconds before attempt 1, 2, …: between half and all of 0.5 s, 1 s, 2 s …, so that exporters do not march in step."""
-    longest = min(LONGEST_SECONDS, FIRST_SECONDS * 2 ** (attempt - 1))
+    """Seconds before attempt 1, 2, …: half to all of 0.5 s, 1 s, 2 s …, so that exporters do not march in step."""
+    longest: float = min(LONGEST_SECONDS, FIRST_SECONDS * 2 ** (attempt - 1))
     return longest * (0.5 + chance.random() / 2)
 
 

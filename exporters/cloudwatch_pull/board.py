@@ -1,4 +1,4 @@
-"""All that is known from AWS, and the text of it for the page: pollers write, every scrape reads the last whole state."""
+"""All that is known from AWS, and its text for the page: pollers write, a scrape reads the last whole state."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ class Board:
         self._logs_settled = 0.0
         self._next_step = 0.0
         self._changed = True
+        self._followed: tuple[str, ...] = ()
         self.text = ""
         """Gauges and cold starts as they are on the page."""
 
@@ -84,12 +85,15 @@ class Board:
         for namespace, count in corrected.items():
             self._own.add(CORRECTED, count, namespace)
 
-    def follow(self, run: RunSpan, functions: Iterable[str]) -> None:
+    def follow(self, run: RunSpan, functions: Sequence[str]) -> None:
         """Know of a run whose cold starts are counted, and of how far it has come."""
-        if self._cold_starts is not None:
-            with self._lock:
-                self._cold_starts.follow(run, functions)
-                self._changed = True
+        if self._cold_starts is None:
+            return
+        followed = (run.run, *functions)
+        with self._lock:
+            self._cold_starts.follow(run, functions)
+            self._changed |= followed != self._followed
+            self._followed = followed
 
     def take(self, events: Iterable[LogEvent]) -> None:
         """Count the log lines of a page."""
@@ -136,7 +140,8 @@ class Board:
         with self._lock:
             namespaces = dict.fromkeys(query.namespace for query in self._timelines)
             return {
-                name: max(0.0, now - max(self._read_ends.get(name, 0), self._wanted_since)) for name in namespaces
+                name: max(0.0, now - max(self._read_ends.get(name, 0), self._wanted_since))
+                for name in namespaces
             }
 
     def series_on_page(self) -> int:

@@ -66,9 +66,7 @@ class AwsCalls:
         self._told: dict[str, str] = {}
         """Trouble that was told of: by what is in trouble, what it was."""
 
-    def call(
-        self, service: str, operation: str, ask: Callable[[Any], T], *, absent: str = ""
-    ) -> T | None:
+    def call(self, service: str, operation: str, ask: Callable[[Any], T], *, absent: str = "") -> T | None:
         """What `ask` gets from the service's client; `operation` is the API's name for it.
 
         None when AWS answers with the code `absent`. Raises CallFailed, whose message never holds what could be a

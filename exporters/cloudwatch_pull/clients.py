@@ -1,6 +1,6 @@
 """Makes boto3's clients from the settings: address, region, credentials, time limits. Credentials stay in here. I/O.
 
-Nothing retries but the exporter itself: a batch that is throttled must not hold up the others, and every call is counted.
+Nothing retries but the exporter itself: a throttled batch must not hold up the others, and every call is counted.
 """
 
 from __future__ import annotations

@@ -38,15 +38,19 @@ class OwnMetrics:
     """Every sample of `families.OWN`, by metric and label values; those that can be named exist at 0."""
 
     def __init__(
-        self, operations: Iterable[str], sources: Iterable[Source], namespaces: Iterable[str], results: Iterable[str]
+        self,
+        operations: Iterable[str],
+        sources: Iterable[Source],
+        namespaces: Iterable[str],
+        results: Iterable[str],
     ) -> None:
         self._lock = threading.Lock()
         self._values: dict[Metric, dict[tuple[str, ...], float]] = {metric: {} for metric in OWN}
         for metric in (BILLED_METRICS, COST, COST_LIMITED, DROPPED_SERIES):
             self.set(metric, 0)
         for operation in operations:
-            for result in CallResult:
-                self.set(API_CALLS, 0, operation, result)
+            for call_result in CallResult:
+                self.set(API_CALLS, 0, operation, call_result)
         for source in sources:
             for metric in (SETTLED, POLL_INTERVAL, POLL_SUCCESS, POLL_DURATION):
                 self.set(metric, 0, source)

@@ -31,7 +31,9 @@ def gauge_text(queries: Sequence[Query], shown: Mapping[Series, Point], *, times
         name = query.series.name
         sample = f"{name}{{{labels}}}" if labels else name
         lines.setdefault(name, []).append(f"{sample} {go_number(point.value)}{behind}\n")
-    return "".join(header(metric) + "".join(lines.get(metric.name, ())) for metric in page_metrics(tuple(queries)))
+    return "".join(
+        header(metric) + "".join(lines.get(metric.name, ())) for metric in page_metrics(tuple(queries))
+    )
 
 
 def cold_start_text(
@@ -65,8 +67,8 @@ def own_text(own: OwnMetrics, data_ages: Mapping[str, float]) -> str:
 
 def _own_parts(own: OwnMetrics, data_ages: Mapping[str, float]) -> Iterator[str]:
     for metric, values in own.samples():
-        samples = {(name,): age for name, age in data_ages.items()} if metric is DATA_AGE else values
-        yield _family(metric, samples)
+        ages: dict[tuple[str, ...], float] = {(name,): age for name, age in data_ages.items()}
+        yield _family(metric, ages if metric is DATA_AGE else values)
 
 
 def _family(metric: Metric, samples: Mapping[tuple[str, ...], float]) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from exporters.cloudwatch_pull.back_off import Wait
-from swarmscope.aws.runs import EARLY_SECONDS, RunSpan, newest_run
+from swarmscope.aws.runs import RunSpan, newest_run
 
 _log = logging.getLogger(__name__)
 
@@ -36,8 +36,7 @@ class RunWatch:
         self._answered = clock()
         self._is_silent = False
         if not locust_url:
-            # From now on: what was before has nothing to do with whoever started the exporter.
-            self._run = RunSpan("", system, clock() + EARLY_SECONDS, None, clock())
+            self._run = RunSpan("", system, clock(), None, clock())
         # A proxy that leads to AWS does not lead to Locust.
         self._open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 

@@ -92,7 +92,10 @@ class ColdStartCounter:
     def take(self, event: LogEvent) -> LineResult | None:
         """Count a line; None when it will only be known later whether its run was still going on."""
         cold = read_cold_start(event.message)
-        identity = event.event_id or f"{event.function} {event.timestamp:.3f} {cold.request_id if cold else hash(event.message)}"
+        identity = (
+            event.event_id
+            or f"{event.function} {event.timestamp:.3f} {cold.request_id if cold else hash(event.message)}"
+        )
         earlier = self._seen.get(identity)
         # What lay outside may belong to a run that has begun since.
         if earlier is not None and earlier[1] is not LineResult.OUTSIDE_RUN:
@@ -148,9 +151,7 @@ def cold_start_ratio(
 ) -> float | None:
     """Cold starts over invocations, both of the run's settled minutes; None without an invocation."""
     first = int(started // 60) * 60
-    called = sum(
-        value for minute, value in invocations.items() if minute >= first and minute + 60 <= settled
-    )
+    called = sum(value for minute, value in invocations.items() if minute >= first and minute + 60 <= settled)
     cold = sum(
         count for minute, count in counts.minutes.items() if minute >= first and minute + 60 <= settled
     )

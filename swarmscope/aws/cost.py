@@ -1,10 +1,10 @@
 """What asking AWS costs, and how much slower to ask so that it stays below a limit. No I/O.
 
-    dollars per hour = Σ over groups of queries: queries × 3600 / seconds between polls × price per 1,000 / 1,000
-                     + bytes that a Logs Insights query scans / 10⁹ × price per GB × 3600 / seconds between queries
+    dollars per hour = Σ over groups of queries: queries * 3600 / seconds between polls * price per 1,000 / 1,000
+                     + bytes that a Logs Insights query scans / 10⁹ * price per GB * 3600 / seconds between queries
 
-The number of queries is an upper bound of what is billed: each statistic counts as a metric requested. FilterLogEvents,
-GetResources and STS cost nothing.
+The number of queries is an upper bound of what is billed: each statistic counts as a metric requested.
+FilterLogEvents, GetResources and STS cost nothing.
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ def pace(
     """
     chosen = tuple(groups)
     logs = scan_cost(scanned_bytes, prices) * HOUR / logs_poll_seconds if logs_poll_seconds else 0.0
-    factor = (hourly_cost(chosen, poll_seconds, prices) + logs) / limit_per_hour if limit_per_hour > 0 else 0.0
+    factor = (
+        (hourly_cost(chosen, poll_seconds, prices) + logs) / limit_per_hour if limit_per_hour > 0 else 0.0
+    )
     if factor <= 1:
         return Pace(poll_seconds, logs_poll_seconds)
     # Below its period a group is not asked more often anyway, so that is where slowing begins.

@@ -72,20 +72,18 @@ def _json_report(message: str) -> ColdStart | None:
         document = json.loads(message, parse_float=Decimal, parse_int=Decimal, parse_constant=str)
     except (ValueError, InvalidOperation, RecursionError):
         return None
+    # Only at the top: an application that logs JSON has Lambda's records, if anything, inside of its own.
     if not isinstance(document, dict) or document.get("type") != "platform.report":
         return None
-    record = document.get("record")
-    if not isinstance(record, dict) or not isinstance(record.get("requestId"), str):
-        return None
-    metrics: Any = record.get("metrics")
+    record: Any = document.get("record")
+    metrics: Any = record.get("metrics") if isinstance(record, dict) else None
     if not isinstance(metrics, dict) or not isinstance(metrics.get("durationMs"), Decimal):
         return None
+    request_id = record.get("requestId")
     for name in ("initDurationMs", "restoreDurationMs"):
-        if name in metrics:
-            milliseconds = metrics[name]
-            if not isinstance(milliseconds, Decimal):
-                return None
-            return _cold_start(record["requestId"], milliseconds, restored=name.startswith("restore"))
+        milliseconds = metrics.get(name)
+        if isinstance(milliseconds, Decimal) and isinstance(request_id, str):
+            return _cold_start(request_id, milliseconds, restored=name.startswith("restore"))
     return None
 
 

@@ -27,7 +27,7 @@ TABLE_OPERATIONS = (
     "BatchWriteItem",
 )
 """Asked for every table. ListMetrics would know which of them happen, but only a quarter of an hour later."""
-_UNCOUNTED = "SampleCount"
+_COUNT = "SampleCount"
 """A number of datapoints, whatever their unit: the one statistic that is not scaled."""
 
 
@@ -56,11 +56,9 @@ class Query:
 
 def wanted_queries(settings: AwsSettings, resources: Resources) -> tuple[Query, ...]:
     """Every query, in the order of the page; raises ConfigurationError where two become the same series."""
-    queries = tuple(
-        (
-            *(query for family in FAMILIES for query in _family_queries(family, resources)),
-            *(query for listed in settings.metrics for query in _listed_queries(listed)),
-        )
+    queries = (
+        *(query for family in FAMILIES for query in _family_queries(family, resources)),
+        *(query for listed in settings.metrics for query in _listed_queries(listed)),
     )
     problems = [*_clashing_names(settings.metrics), *_same_series(queries)]
     if problems:
@@ -77,17 +75,53 @@ def page_metrics(queries: tuple[Query, ...]) -> tuple[Metric, ...]:
     return tuple(Metric(name, "gauge", text, ()) for name, text in helps.items())
 
 
+@dataclass(frozen=True, slots=True)
+class _Measure:
+    """A metric with dimensions, of which several statistics may be wanted."""
+
+    name: str
+    namespace: str
+    metric: str
+    dimensions: Mapping[str, str]
+    labels: tuple[tuple[str, str], ...]
+    statistics: tuple[str, ...]
+    period: int
+    scale: float
+    nil_is_zero: bool
+    help: str
+
+    def queries(self) -> Iterator[Query]:
+        for statistic in self.statistics:
+            stat = (("stat", statistic),) if len(self.statistics) > 1 else ()
+            counts = statistic == _COUNT
+            yield Query(
+                Series(self.name, (*self.labels, *stat)),
+                self.namespace,
+                self.metric,
+                tuple(sorted(self.dimensions.items())),
+                statistic,
+                self.period,
+                1.0 if counts else self.scale,
+                # Without a datapoint there is a sum and a number of them, but no average.
+                self.nil_is_zero and (counts or statistic == "Sum"),
+                self.help,
+            )
+
+
 def _family_queries(family: Family, resources: Resources) -> Iterator[Query]:
     for values in _values(family, resources):
-        yield from _queries(
+        yield from _Measure(
             family.name,
             family.namespace,
             family.metric,
             dict(zip(family.dimensions, values, strict=True)),
             tuple(zip(family.dimensions.values(), values, strict=True)),
             family.statistics,
-            Query(Series("", ()), "", "", (), "", PERIOD, family.scale, family.nil_is_zero, family.help),
-        )
+            PERIOD,
+            family.scale,
+            family.nil_is_zero,
+            family.help,
+        ).queries()
 
 
 def _values(family: Family, resources: Resources) -> Iterator[tuple[str, ...]]:
@@ -103,54 +137,36 @@ def _values(family: Family, resources: Resources) -> Iterator[tuple[str, ...]]:
 
 
 def _listed_queries(listed: ListedMetric) -> Iterator[Query]:
-    text = listed.help or f"{listed.metric} of {listed.namespace}, as listed in the environment."
-    yield from _queries(
+    return _Measure(
         listed.name,
         listed.namespace,
         listed.metric,
         listed.dimensions,
         tuple((dimension_label(name), value) for name, value in sorted(listed.dimensions.items())),
         listed.statistics,
-        Query(Series("", ()), "", "", (), "", listed.period, listed.scale, listed.nil_is_zero, text),
-    )
-
-
-def _queries(
-    name: str,
-    namespace: str,
-    metric: str,
-    dimensions: Mapping[str, str],
-    labels: tuple[tuple[str, str], ...],
-    statistics: tuple[str, ...],
-    like: Query,
-) -> Iterator[Query]:
-    for statistic in statistics:
-        stat = (("stat", statistic),) if len(statistics) > 1 else ()
-        yield Query(
-            Series(name, (*labels, *stat)),
-            namespace,
-            metric,
-            tuple(sorted(dimensions.items())),
-            statistic,
-            like.period,
-            1.0 if statistic == _UNCOUNTED else like.scale,
-            like.nil_is_zero and statistic in ("Sum", _UNCOUNTED),
-            like.help,
-        )
+        listed.period,
+        listed.scale,
+        listed.nil_is_zero,
+        listed.help or f"{listed.metric} of {listed.namespace}, as listed in the environment.",
+    ).queries()
 
 
 def dimension_label(name: str) -> str:
     """A dimension's name as a label: `QueueName` becomes `queue_name`, `stat` and `run` stay ours."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
     label = re.sub(r"[^a-z0-9_]+", "_", spaced.lower()).strip("_") or "dimension"
-    return f"dimension_{label}" if label in ("stat", "run", "job", "instance") or label[0].isdigit() else label
+    return (
+        f"dimension_{label}" if label in ("stat", "run", "job", "instance") or label[0].isdigit() else label
+    )
 
 
 def _clashing_names(listed: tuple[ListedMetric, ...]) -> Iterator[Problem]:
     built_in = {family.name for family in FAMILIES}
     for index, metric in enumerate(listed):
         if metric.name in built_in or metric.name.startswith(("aws_exporter_", "aws_lambda_init_")):
-            yield Problem("aws", f"metrics[{index}].name", f'"{metric.name}" is a name of the exporter\'s own')
+            yield Problem(
+                "aws", f"metrics[{index}].name", f'"{metric.name}" is a name of the exporter\'s own'
+            )
 
 
 def _same_series(queries: tuple[Query, ...]) -> Iterator[Problem]:
