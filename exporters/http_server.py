@@ -24,11 +24,12 @@ from gevent import socket
 from gevent.pool import Pool
 from gevent.pywsgi import WSGIServer
 
+from exporters.accept_encoding import accepts_gzip
 from exporters.live import SCHEMA, LiveHistory, live
 from exporters.page import CONTENT_TYPE, Page
 from exporters.run_view import ExporterCounters, RunView
 from exporters.scrape_watch import ScrapeWatch
-from exporters.shared_pages import PAUSE_SECONDS, SharedPages, accepts_gzip
+from exporters.shared_pages import PAUSE_SECONDS, SharedPages
 from exporters.stop_request import LARGEST_BODY, BadStopRequest, StopAnswer, is_authorized, parse_stop
 from swarmscope.errors import ComponentFailed, PortTaken
 

@@ -78,13 +78,3 @@ class SharedPages:
         if compressor:
             parts.append(compressor.flush())
         return RenderedPage(began, parts)
-
-
-def accepts_gzip(accept_encoding: str) -> bool:
-    """Whether an Accept-Encoding header allows gzip."""
-    for offer in accept_encoding.split(","):
-        coding, _, parameters = offer.partition(";")
-        if coding.strip().lower() in ("gzip", "*"):
-            quality = parameters.strip().lower().removeprefix("q=").strip()
-            return quality.strip("0.") != "" or quality == ""
-    return False

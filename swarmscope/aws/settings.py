@@ -70,6 +70,8 @@ class AwsSettings:
     """Between runs, seconds; 0 does not poll at all."""
     delay_seconds: float = 120.0
     """How late datapoints arrive: a minute is settled when it ended so long ago."""
+    namespace_delays: dict[str, float] = field(default_factory=dict)
+    """Namespace → its delay, seconds, where it is another than `delay_seconds`."""
     max_age_seconds: float = 600.0
     """Values older than this leave the page."""
     settle_within_seconds: float = 300.0
@@ -77,9 +79,14 @@ class AwsSettings:
     timestamps: bool = True
     """Whether gauges carry CloudWatch's own timestamps, so that they stand below the clients' on one axis."""
     cost_limit_dollars_per_hour: float = 1.0
+    """Polling slows so that the estimated price stays below; 0 sets no limit."""
     prices: Prices = field(default_factory=Prices)
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is asked for."""
         return not (self.functions or self.tables or self.apis or self.metrics or self.tags)
+
+    def delay_of(self, namespace: str) -> float:
+        """How late this namespace's datapoints arrive, seconds."""
+        return self.namespace_delays.get(namespace, self.delay_seconds)

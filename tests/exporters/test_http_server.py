@@ -12,9 +12,9 @@ import gevent
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from exporters.accept_encoding import accepts_gzip
 from exporters.http_server import ExporterServer
 from exporters.run_view import ExporterCounters, RunView
-from exporters.shared_pages import accepts_gzip
 from swarmscope.errors import ComponentFailed, ExitCode, PortTaken
 from swarmscope.measurements import RequestCounts, RequestKey
 from swarmscope.names import METRICS, Outcome
