@@ -22,7 +22,7 @@ from exporters.cloudwatch_pull.pacing import Pacing
 from exporters.cloudwatch_pull.page import own_text
 from exporters.cloudwatch_pull.run_watch import RunWatch
 from swarmscope.aws.cold_starts import ColdStartCounter, LineResult
-from swarmscope.aws.families import API_CALLS, POLL_SUCCESS, Source
+from swarmscope.aws.families import API_CALLS, POLL_SUCCESS, STALE_AFTER, Source
 from swarmscope.aws.queries import wanted_queries
 from swarmscope.aws.resources import named_resources
 from swarmscope.aws.settings import AwsSettings, LogReader
@@ -31,6 +31,8 @@ _log = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 0.5
 STEP_SECONDS = 5.0
+PATIENCE_SECONDS = 20.0
+"""What calls may take beside delays and polls before data counts as stale."""
 
 
 class CloudWatchExporter:
@@ -58,6 +60,7 @@ class CloudWatchExporter:
         )
         for source in sources:
             self.own.set(POLL_SUCCESS, 1, source)
+            self.own.set(STALE_AFTER, _stale_after(settings, source), source)
         clients = Clients(settings, lambda: self.own.add(API_CALLS, 1, "AssumeRole", CallResult.SUCCESS))
         self._calls = AwsCalls(clients, self.own)
         self._sources = sources
@@ -140,6 +143,16 @@ class CloudWatchExporter:
                 self.board.refresh(self._clock())
             except Exception:
                 _log.exception("the page could not be brought up to date")
+
+
+def _stale_after(settings: AwsSettings, source: Source) -> float:
+    """Age of what is settled that neither delays nor two polls explain."""
+    cold_starts = settings.cold_starts
+    if source is Source.LOGS and cold_starts is not None:
+        return cold_starts.delay_seconds + 2 * cold_starts.poll_seconds + PATIENCE_SECONDS
+    delay = max(settings.delay_seconds, *settings.namespace_delays.values(), 0.0)
+    period = max([60, *(metric.period for metric in settings.metrics)])
+    return delay + period + 2 * settings.poll_seconds + PATIENCE_SECONDS
 
 
 def _operations(settings: AwsSettings) -> list[str]:

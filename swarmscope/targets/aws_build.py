@@ -26,6 +26,7 @@ def aws_settings(spec: AwsSpec) -> AwsSettings:
         poll_seconds=_value(spec.poll, default.poll_seconds),
         idle_poll_seconds=_value(spec.idle_poll, default.idle_poll_seconds),
         delay_seconds=_value(spec.delay, default.delay_seconds),
+        namespace_delays={name: float(each.value) for name, each in (spec.delays or {}).items()},
         max_age_seconds=_value(spec.max_age, default.max_age_seconds),
         settle_within_seconds=_value(spec.settle_within, default.settle_within_seconds),
         timestamps=spec.timestamps,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from swarmscope.aws.families import COLD_STARTS, FAMILIES, OWN, ListedMetric
-from swarmscope.aws.labels import label_of
+from swarmscope.aws.queries import dimension_label
 from swarmscope.aws.settings import AwsSettings
 from swarmscope.errors import Problem
 from swarmscope.targets.aws_build import aws_settings
@@ -140,7 +140,7 @@ def _name(
 def _labels(metric: ListedMetricSpec, where: Path, document: Document) -> Iterable[Problem]:
     taken: dict[str, str] = {}
     for dimension in metric.dimensions or {}:
-        label = label_of(dimension)
+        label = dimension_label(dimension)
         here = (*where, "dimensions", dimension)
         if label in OWN_LABELS:
             yield document.problem(here, f'would become the label "{label}", which every value has anyway')
@@ -157,14 +157,15 @@ def _times(settings: AwsSettings, here: Path, document: Document) -> Iterable[Pr
     if cold is not None and cold.poll_seconds < FASTEST_SECONDS:
         where = (*here, "cold_starts", "poll")
         yield document.problem(where, "expected at least 1s", "an account may read logs five times a second")
-    least = settings.delay_seconds + settings.poll_seconds + MINUTE_SECONDS
+    latest = max(settings.delay_seconds, *settings.namespace_delays.values(), 0.0)
+    least = latest + settings.poll_seconds + MINUTE_SECONDS
     if settings.max_age_seconds < least:
         yield document.problem(
             (*here, "max_age"),
             f"expected at least {least:g}s",
             "delay, poll and the minute itself: values would leave the page before the next ones come",
         )
-    slowest = max(settings.delay_seconds, 0.0 if cold is None else cold.delay_seconds)
+    slowest = max(latest, 0.0 if cold is None else cold.delay_seconds)
     if settings.settle_within_seconds <= slowest:
         yield document.problem(
             (*here, "settle_within"),

@@ -171,6 +171,12 @@ class AwsSpec(Spec):
         description="How late datapoints arrive: a minute is settled when it ended so long ago "
         f"(default {_seconds(_AWS.delay_seconds)}).",
     )
+    delays: dict[aws_fields.Namespace, fields.Duration] | None = Field(
+        None,
+        description="Delays of single namespaces that are later, or less late, than the others.",
+        examples=[{"AWS/DynamoDB": "3m"}],
+        min_length=1,
+    )
     max_age: fields.Duration | None = Field(
         None, description=f"Older values leave the page (default {_seconds(_AWS.max_age_seconds)})."
     )

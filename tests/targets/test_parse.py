@@ -244,6 +244,7 @@ EVERY_AWS_KEY = AwsSettings(
     poll_seconds=30,
     idle_poll_seconds=300,
     delay_seconds=90,
+    namespace_delays={"AWS/DynamoDB": 120},
     max_age_seconds=900,
     settle_within_seconds=240,
     timestamps=False,
