@@ -61,4 +61,5 @@ def _newest_minute(system: System, target: Target) -> str:
         conditions.append(under_profiles(system.name, target.profiles))
     steady_minutes = "".join(f"\nand {PER_RUN} {condition}" for condition in conditions)
     answer = f"({value_per_run(system, target, WITHIN_MINUTE)}){steady_minutes}"
-    return f"last_over_time((\n{answer}\n)[{LOOKS_BACK}:{MINUTE}])"
+    # Only minutes that have ended: of one that goes on, nobody knows yet whether its end will be steady.
+    return f"last_over_time((\n{answer}\n)[{LOOKS_BACK}:{MINUTE}] offset {MINUTE})"

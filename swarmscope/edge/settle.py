@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import math
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -142,13 +141,13 @@ class Settling:
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
         """Ctrl-C ends the waiting and nothing else, where this process is the one that is asked to stop."""
-        if not self.watch_interrupts or threading.current_thread() is not threading.main_thread():
-            yield
-            return
 
         def interrupted(*_: Any) -> None:
             self.hurry("interrupted by hand")
 
+        if not self.watch_interrupts:
+            yield
+            return
         before = signal.signal(signal.SIGINT, interrupted)
         try:
             yield

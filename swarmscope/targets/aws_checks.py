@@ -142,9 +142,7 @@ def _labels(metric: ListedMetricSpec, where: Path, document: Document) -> Iterab
     for dimension in metric.dimensions or {}:
         label = dimension_label(dimension)
         here = (*where, "dimensions", dimension)
-        if label in OWN_LABELS:
-            yield document.problem(here, f'would become the label "{label}", which every value has anyway')
-        elif label in taken:
+        if label in taken:
             yield document.problem(here, f'would become the label "{label}", as {taken[label]} does')
         taken.setdefault(label, dimension)
 

@@ -213,3 +213,10 @@ def test_the_summary_of_a_climb_says_what_held_and_what_broke() -> None:
     broke = live(climb={"held_users": 1500, "held_rate": 148.25, "broken_users": 2000})
     assert " · held 1,500 users (148/s) · broke at 2,000 · generator CPU" in summary(broke)
     assert "held" not in summary(live(climb=None))
+
+
+def test_a_verdict_that_waits_for_cloudwatch_says_how_long() -> None:
+    settling = {"what": "CloudWatch", "until": 1.0, "seconds_left": 41.2}
+    waiting = live() | {"settling": settling}
+    assert "waiting for CloudWatch to settle, 42 s left" in summary(waiting)
+    assert "settle" not in summary(live())

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ import psutil
 import pytest
 from rich.console import Console
 
+from swarmscope.edge.live_table import Moment
 from swarmscope.edge.stack.ending import verdict_line
 from swarmscope.edge.stack.interrupts import Interrupts
 from swarmscope.edge.stack.processes import Process, Program
-from swarmscope.edge.stack.run import Load
+from swarmscope.edge.stack.run import OVERDUE_SECONDS, Load, is_overdue
 from swarmscope.errors import ExitCode
 from swarmscope.report import read_result
 from swarmscope.settings import Settings
@@ -243,3 +245,14 @@ def test_the_whole_stack_around_the_real_locust_ends_with_the_reports_verdict(
     assert f"Report: {folder / 'report.html'}" in ended.stdout
     assert sum(counts.finished for counts in result.totals.values()) > 0
     assert mark() == []
+
+
+def test_locust_is_overdue_only_when_it_does_not_wait_for_what_arrives_late() -> None:
+    def moment(**live: Any) -> Moment:
+        return Moment("r1", {"started": time.time() - 400, "planned_seconds": 60.0, **live}, [], 400.0)
+
+    assert is_overdue(moment())
+    assert is_overdue(moment(settling=None))
+    assert not is_overdue(moment(settling={"until": time.time() + 60}))
+    assert is_overdue(moment(settling={"until": time.time() - OVERDUE_SECONDS - 1}))
+    assert not is_overdue(moment(planned_seconds=None))

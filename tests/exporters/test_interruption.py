@@ -55,3 +55,27 @@ def test_a_plain_run_stops_headless_for_good_reasons_and_in_the_web_ui_by_hand()
 
 def test_a_number_of_iterations_ends_a_shape_early_and_not_by_hand():
     assert stopped(life(SHAPED, 60.0, 20), headless=True, iterations=100) is False
+
+
+def quitting(headless, autoquit=-1, times=1):
+    """What ended the waiting for late measurements, and for how long the end would have waited."""
+    hurried, joined = [], []
+    over = SimpleNamespace(active=False, source=SimpleNamespace(dismiss=lambda: None))
+    observer = Observer(lambda: over, page=None, finish=None, counters=None, headless=headless)
+    observer.settle_seconds, observer.hurry = 300.0, hurried.append
+    observer._finishing = SimpleNamespace(join=joined.append)
+    environment = SimpleNamespace(parsed_options=SimpleNamespace(autoquit=autoquit))
+    for _ in range(times):
+        observer.on_quitting(environment)
+    return hurried, joined
+
+
+def test_locusts_end_waits_for_late_measurements_where_it_ends_by_itself():
+    assert quitting(headless=True) == ([], [390.0])
+    assert quitting(headless=False, autoquit=0) == ([], [390.0])
+
+
+def test_who_ends_locust_by_hand_does_not_wait_for_late_measurements():
+    assert quitting(headless=False) == (["Locust was ended by hand"], [390.0])
+    # The second time it is told to end.
+    assert quitting(headless=True, times=2)[0] == ["Locust was ended by hand"]

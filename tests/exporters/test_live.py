@@ -107,7 +107,14 @@ def test_the_whole_document(run_view: Views) -> None:
         ],
         "problems": ["worker w2 was lost"],
         "climb": {"held_users": 150, "held_rate": 148.25, "broken_users": None},
+        "settling": None,
     }
+
+
+def test_a_verdict_that_waits_says_for_what_and_until_when(run_view: Views) -> None:
+    document = live(run_view(settling_until=START + 90), START + 50)
+    assert document["settling"] == {"what": "CloudWatch", "until": START + 90, "seconds_left": 40.0}
+    assert live(run_view(settling_until=START + 90), START + 95)["settling"]["seconds_left"] == 0.0
 
 
 def test_a_run_that_has_not_started_shows_nothing_measured(run_view: Views) -> None:

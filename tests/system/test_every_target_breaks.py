@@ -422,7 +422,7 @@ def test_a_fault_breaks_its_targets_and_each_notifies(each, run, wait_for):
     assert each.breaks <= missed, stack.output()
     assert not each.healthy & missed, stack.output()
     assert code == 10, stack.output()
-    watched = {target.id for target in system.targets if target.at is Moment.WINDOW}
+    watched = {target.id for target in system.targets if target.at is not Moment.END}
     fired = {
         alert["labels"].get("target"): alert["started"] - injected
         for alert in result["alerts"]

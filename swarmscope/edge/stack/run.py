@@ -170,7 +170,7 @@ class Load:
             say(
                 "Stopping: Locust ends its users and writes the report of what was measured (again: end at once)."
             )
-        elif self._stop_by is None and last is not None and _is_overdue(last):
+        elif self._stop_by is None and last is not None and is_overdue(last):
             self._troubles.append(
                 f"Locust did not end {OVERDUE_SECONDS:.0f} s after its time; it was asked to stop."
             )
@@ -230,7 +230,8 @@ _CONSEQUENCES = {
 }
 
 
-def _is_overdue(last: Moment) -> bool:
+def is_overdue(last: Moment) -> bool:
+    """Whether Locust should have ended long ago."""
     live = last.live
     if not live or not live["planned_seconds"] or not live["started"]:
         return False
