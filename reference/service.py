@@ -169,7 +169,8 @@ def add_aws_option(parser: argparse.ArgumentParser) -> None:
 
 def _http_url(written: str) -> str:
     parts = urlsplit(written)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    # The empty default is read, too, and says the same when a compose file passes it.
+    if written and (parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0):
         raise argparse.ArgumentTypeError(
             f"expected an address such as http://127.0.0.1:4566, got {written!r}"
         )

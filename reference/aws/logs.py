@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import uuid
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -197,14 +198,16 @@ class Logs:
 
 
 def _token(after: tuple[int, int], digest: str) -> str:
-    return base64.urlsafe_b64encode(json.dumps([*after, digest]).encode()).decode()
+    # A number of its own, because boto3's paginator takes the same token twice for an endless loop.
+    own = uuid.uuid4().hex[:8]
+    return base64.urlsafe_b64encode(json.dumps([*after, digest, own]).encode()).decode()
 
 
 def _position(token: str, digest: str) -> tuple[int, int] | None:
     if not token:
         return None
     try:
-        timestamp, number, of = json.loads(base64.urlsafe_b64decode(token.encode()))
+        timestamp, number, of, _ = json.loads(base64.urlsafe_b64decode(token.encode()))
     except (ValueError, TypeError):
         of = ""
     if of != digest:
