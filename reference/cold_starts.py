@@ -7,9 +7,10 @@ clock passed in.
 from __future__ import annotations
 
 import random
+import uuid
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reference.faults import Fault
 
@@ -37,6 +38,7 @@ class Instance:
     """One instance: serves one request at a time."""
 
     idle_since: float = 0.0
+    name: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
 @dataclass(frozen=True, slots=True)

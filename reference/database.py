@@ -21,6 +21,13 @@ Execute = Callable[..., Awaitable[list[Row]]]
 Result = TypeVar("Result")
 
 
+class Observe(Protocol):
+    """Is told of an operation: its name, its time, the rows that it returned."""
+
+    def __call__(self, name: str, seconds: float, rows: int, *, failed: bool) -> None:
+        """Must neither raise nor take long."""
+
+
 class DatabaseError(Exception):
     """The database cannot do what was asked: it is away, full, or busy. Callers answer 503."""
 
@@ -65,6 +72,8 @@ class Database:
     def __init__(self, backend: Backend, hold_up: Callable[[], float] = lambda: 0.0) -> None:
         self._backend = backend
         self._hold_up = hold_up
+        self.observe: Observe | None = None
+        """Told of each operation when it has ended."""
         self.durations = Durations(
             "db_client_operation_duration_seconds",
             "Time of a database operation, waiting for a connection and for the commit included.",
@@ -118,14 +127,18 @@ class Database:
 
     async def transaction(self, operation: str, work: Callable[[Execute], Awaitable[Result]]) -> Result:
         """Change several things together or not at all: `work` gets the function that runs its statements."""
-        started = perf_counter()
+        started, failed = perf_counter(), False
         try:
             return await self._backend.transaction(work, self._hold_up())
         except DatabaseError:
             self.errors.add(operation)
+            failed = True
             raise
         finally:
-            self.durations.observe(perf_counter() - started, operation)
+            seconds = perf_counter() - started
+            self.durations.observe(seconds, operation)
+            if self.observe is not None:
+                self.observe(operation, seconds, 1, failed=failed)
 
     async def _timed(
         self,
@@ -134,16 +147,22 @@ class Database:
         sql: str,
         parameters: Parameters,
     ) -> list[Row]:
-        started = perf_counter()
+        started, failed, rows = perf_counter(), False, 0
         try:
             if (delay := self._hold_up()) > 0:
                 await self._backend.occupy(delay)
-            return await run(sql, parameters)
+            found = await run(sql, parameters)
+            rows = len(found)
+            return found
         except DatabaseError:
             self.errors.add(operation)
+            failed = True
             raise
         finally:
-            self.durations.observe(perf_counter() - started, operation)
+            seconds = perf_counter() - started
+            self.durations.observe(seconds, operation)
+            if self.observe is not None:
+                self.observe(operation, seconds, rows, failed=failed)
 
 
 class _ConnectionTime:

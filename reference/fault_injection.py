@@ -12,6 +12,7 @@ import random
 from collections import deque
 from contextlib import suppress
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 from starlette.requests import Request
@@ -27,6 +28,8 @@ from reference.websocket_faults import CONNECT, WebSocketFaults
 
 MOST_BUFFERED = 1 << 20
 """Bytes of a body that a hung request reads ahead (to notice that the client left) before it leaves it unread."""
+QUEUED = "swarmscope.queued_seconds"
+"""Where a request's scope says how long a throttle held it."""
 _KINDS = "swarmscope.faults"
 """Where a request's scope says which faults hit it."""
 
@@ -104,7 +107,7 @@ class FaultInjection:
                 await broken(decision, scope, receive, send)
             else:
                 # Its faults are the function's: they keep the instance busy, as slow code does.
-                await functions.invoke(function, send, partial(broken, decision, scope, receive))
+                await functions.invoke(function, scope, send, partial(broken, decision, scope, receive))
 
         async def broken(decision: Decision, scope: Scope, receive: Receive, send: Send) -> None:
             if decision.hang is not None:
@@ -113,9 +116,10 @@ class FaultInjection:
                     return
                 receive = held.replay
             if decision.throttle is not None:
-                held = _HeldRequest(receive)
+                held, began = _HeldRequest(receive), perf_counter()
                 if not await self._queue(decision.throttle, held):
                     return
+                scope[QUEUED] = perf_counter() - began
                 receive = held.replay
             if decision.delay_seconds:
                 await asyncio.sleep(decision.delay_seconds)

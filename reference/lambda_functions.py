@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from starlette.datastructures import MutableHeaders
-from starlette.types import Message, Send
+from starlette.types import Message, Scope, Send
 
 from reference.cold_starts import InstancePool, StartUp
 from reference.faults import Fault
@@ -29,8 +29,22 @@ INIT_BOUNDS = (
 MEMORY_MB = 256
 """What the functions are said to have; the process that stands for all their instances fits in."""
 
+INVOKED = "swarmscope.invoked"
+"""Where a request's scope keeps the Invoked, once a function has served it."""
 Write = Callable[[str], None]
 """Takes a log line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invoked:
+    """How a function served one request."""
+
+    request_id: str
+    seconds: float
+    """Of the handler, the instance's start left out."""
+    init_seconds: float | None
+    """How long the instance took to start; None for one that was warm."""
+    instance: str
 
 
 @dataclass(slots=True)
@@ -104,8 +118,10 @@ class LambdaFunctions:
         function.start_up = start_up
         return function
 
-    async def invoke(self, function: _Function, send: Send, serve: Callable[[Send], Awaitable[None]]) -> None:
-        """Let an instance serve one request: its start first, if it is a new one."""
+    async def invoke(
+        self, function: _Function, scope: Scope, send: Send, serve: Callable[[Send], Awaitable[None]]
+    ) -> None:
+        """Let an instance serve one request: its start first, if it is a new one; the scope keeps what happened."""
         acquired = function.pool.acquire(function.start_up)
         request_id = str(uuid.uuid4())
         init = acquired.init_seconds
@@ -131,7 +147,9 @@ class LambdaFunctions:
             await serve(sending)
         finally:
             function.pool.release(acquired.instance)
-            line = report_line(request_id, self._clock() - started, init)
+            seconds = self._clock() - started
+            scope[INVOKED] = Invoked(request_id, seconds, init, acquired.instance.name)
+            line = report_line(request_id, seconds, init)
             self.log(line)
             if init is not None:
                 self.log_cold_start(line)
@@ -152,16 +170,20 @@ class LambdaFunctions:
         }
 
 
-def report_line(request_id: str, seconds: float, init_seconds: float | None) -> str:
+def report_line(
+    request_id: str, seconds: float, init_seconds: float | None, used_mb: int | None = None
+) -> str:
     """An invocation's REPORT line as Lambda writes it to CloudWatch Logs; starting is billed, as of August 2025."""
     milliseconds = seconds * 1000
+    if used_mb is None:
+        used_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     init = 0.0 if init_seconds is None else init_seconds * 1000
     fields = [
         f"REPORT RequestId: {request_id}",
         f"Duration: {milliseconds:.2f} ms",
         f"Billed Duration: {max(1, math.ceil(milliseconds + init))} ms",
         f"Memory Size: {MEMORY_MB} MB",
-        f"Max Memory Used: {min(MEMORY_MB, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)} MB",
+        f"Max Memory Used: {min(MEMORY_MB, used_mb)} MB",
     ]
     if init_seconds is not None:
         fields.append(f"Init Duration: {init:.2f} ms")

@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
@@ -23,6 +24,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 
+from reference.aws_reporter import AwsReporter
 from reference.backends import open_backend
 from reference.database import Database, DatabaseError
 from reference.fault_injection import FaultInjection, faults_from_json
@@ -48,6 +50,13 @@ class Service:
         self.database = Database(open_backend(database, name), hold_up=self.board.query_delay)
         self.faults.register(self.metrics)
         self.database.register(self.metrics)
+        self.reporter: AwsReporter | None = None
+
+    def report_to(self, reporter: AwsReporter) -> None:
+        """Let the AWS stand-in know what the service does."""
+        self.reporter = reporter
+        self.database.observe = reporter.observe
+        reporter.register(self.metrics)
 
     @property
     def notice(self) -> str:
@@ -89,7 +98,8 @@ class Service:
             exception_handlers={HTTPException: _http_error, DatabaseError: _unavailable},
         )
         app.router.redirect_slashes = False
-        return self.metrics.middleware(self.faults.middleware(app, names), names)
+        measured = self.metrics.middleware(self.faults.middleware(app, names), names)
+        return measured if self.reporter is None else self.reporter.middleware(measured, names)
 
 
 async def _http_error(_: Request, error: Exception) -> Response:
@@ -143,6 +153,27 @@ def add_database_option(parser: argparse.ArgumentParser, name: str, *, default: 
         # Not %(default)s: DATABASE_URL may hold a password.
         help=f"SQLite file or postgresql:// address (default: $DATABASE_URL, else .swarmscope/{name}.sqlite3)",
     )
+
+
+def add_aws_option(parser: argparse.ArgumentParser) -> None:
+    """--aws, of the services that a team would run on Lambda and DynamoDB."""
+    parser.add_argument(
+        "--aws",
+        metavar="URL",
+        default="",
+        type=_http_url,
+        help="tell the AWS stand-in (python -m reference.aws) there what this service does, so that it appears as "
+        "Lambda functions, DynamoDB table and API Gateway stage in CloudWatch (default: nobody)",
+    )
+
+
+def _http_url(written: str) -> str:
+    parts = urlsplit(written)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise argparse.ArgumentTypeError(
+            f"expected an address such as http://127.0.0.1:4566, got {written!r}"
+        )
+    return written
 
 
 def command_faults(
@@ -224,9 +255,13 @@ def serve(
     async def run() -> None:
         # Outside uvicorn's lifespan protocol, which turns an error's message into a traceback.
         await open_state()
+        if service.reporter is not None:
+            service.reporter.start()
         try:
             await server.serve([listener])
         finally:
+            if service.reporter is not None:
+                await service.reporter.stop()
             await service.database.close()
 
     with listener, suppress(KeyboardInterrupt):

@@ -14,10 +14,11 @@ from reference.access.app import AccessAPI
 from reference.access.callers import Role, caller_of
 from reference.access.sample_data import ORGANISATION
 from reference.access.token_endpoint import LONGEST_TOKEN_SECONDS
+from reference.aws_reporter import AwsReporter
 from reference.cold_starts import StartUp
 from reference.database import DatabaseError
 from reference.lambda_functions import LambdaFunctions
-from reference.service import Service, add_service_options, command_faults, serve
+from reference.service import Service, add_aws_option, add_service_options, command_faults, serve
 from reference.tokens import LOCAL_SECRET, TokenProblem, Tokens
 from swarmscope.errors import ExitCode
 
@@ -45,6 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             service = Service(NAME, TITLE, options.database)
             _log_to(service.faults.functions, options.lambda_log, files)
             command_faults(service, options.fault, options.faults_from)
+            if options.aws:
+                service.report_to(
+                    AwsReporter(
+                        options.aws, NAME, "access-table", {("POST", "/authorize"): "access-authorizer"}
+                    )
+                )
             api = AccessAPI(service, tokens, start_up)
             app = api.application(local_key=options.local_key, faults_may_be_switched=options.faults)
             open_state = partial(api.open_state, local_key=options.local_key, empty=options.empty)
@@ -95,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m reference.access", description="The reference Access Management API of Swarmscope."
     )
     add_service_options(parser, NAME)
+    add_aws_option(parser)
     parser.add_argument(
         "--local-key",
         action="store_true",

@@ -27,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.datapoints_per_page,
         options.metrics_per_page,
         options.lines_per_page,
+        options.insights_time,
         options.filter_calls_per_second,
     )
     app = application(Edge(settings, time.time), faults_may_be_switched=options.faults)
@@ -71,6 +72,10 @@ def _parser() -> argparse.ArgumentParser:
     late.add_argument(
         "--logs-delay", type=_seconds, default="0s", metavar="DURATION",
         help="the same for log lines (default: %(default)s)",
+    )  # fmt: skip
+    late.add_argument(
+        "--insights-time", type=_seconds, default="500ms", metavar="DURATION",
+        help="that a Logs Insights query takes (default: %(default)s)",
     )  # fmt: skip
     limits = parser.add_argument_group(
         "limits (the defaults are AWS' own; smaller ones let paging be tested)"

@@ -16,6 +16,7 @@ from reference.aws import protocols
 from reference.aws.edge import Edge
 from reference.aws.errors import AwsError, Dropped
 from reference.aws.faults import ANY, REPORT, parse_faults
+from reference.aws.reports import PATH, parse_batch
 from reference.json_bodies import NotJSON, TooLarge, body_within, parse_json
 
 NOTICE = "A stand-in for AWS (CloudWatch, Logs, tagging, STS) by Swarmscope, for tests and local runs. It is not AWS."
@@ -74,6 +75,8 @@ class _Control:
             Route("/_stand-in/faults", self._faults, methods=["GET", "PUT", "DELETE"]),
             Route("/_stand-in/calls", self._calls, methods=["GET", "DELETE"]),
             Route("/_stand-in/metrics", self._metrics, methods=["GET"]),
+            Route("/_stand-in/resources", self._resources, methods=["PUT"]),
+            Route(PATH, self._invocations, methods=["POST"]),
         ]
 
     async def _faults(self, request: Request) -> Response:
@@ -103,6 +106,41 @@ class _Control:
         if not namespace:
             return _problem("namespace: say which, as in /_stand-in/metrics?namespace=AWS/Lambda", 400)
         return Response(json.dumps(self._edge.cloudwatch.dump(namespace)), media_type="application/json")
+
+    async def _resources(self, request: Request) -> Response:
+        """ARN → tags of resources that exist beside the reported ones."""
+        try:
+            document = await _document(request)
+            if not isinstance(document, dict) or not all(_is_resource(*each) for each in document.items()):
+                raise ValueError('expected ARNs with their tags, such as {"arn:aws:…": {"team": "a"}}')
+        except ValueError as error:
+            return _problem(str(error), 400)
+        for arn, tags in document.items():
+            self._edge.tagging.put(arn, tags)
+        return JSONResponse({"resources": len(document)})
+
+    async def _invocations(self, request: Request) -> Response:
+        try:
+            batch = parse_batch(await _document(request))
+        except ValueError as error:
+            return _problem(str(error), 400)
+        try:
+            status = await self._edge.report(batch, int(request.headers.get("content-length", "0")))
+        except Dropped:
+            request.scope["extensions"][ABORT]()
+            status = 500
+        return JSONResponse(
+            {"invocations": len(batch.invocations), "operations": len(batch.operations)}, status
+        )
+
+
+def _is_resource(arn: str, tags: Any) -> bool:
+    return (
+        arn.startswith("arn:")
+        and arn.count(":") >= 5
+        and isinstance(tags, dict)
+        and all(isinstance(value, str) for value in tags.values())
+    )
 
 
 async def _document(request: Request) -> Any:

@@ -7,14 +7,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from reference.aws import protocols
+from reference.aws.alarms import Alarms
 from reference.aws.calls import Calls
 from reference.aws.cloudwatch import CloudWatch, Hits
 from reference.aws.errors import AwsError, Dropped, not_supported
-from reference.aws.faults import Faults, Kind
+from reference.aws.faults import REPORT, Faults, Kind
 from reference.aws.identity import Identity
+from reference.aws.insights import Insights
 from reference.aws.logs import Logs
 from reference.aws.protocols import Addressed, Answer, Call
+from reference.aws.reports import Batch
 from reference.aws.settings import StandInSettings
+from reference.aws.simulation import data_of, lines_of
+from reference.aws.tagging import Tagging
 
 Operation = Callable[[Call, Hits], dict[str, Any]]
 UNKNOWN = "unknown"
@@ -29,11 +34,15 @@ class Edge:
         """`clock` is Unix seconds."""
         self.faults, self.calls = Faults(), Calls()
         self.cloudwatch, self.logs = CloudWatch(settings, clock), Logs(settings, clock)
+        self.tagging = Tagging(settings)
         self._operations: dict[tuple[str, str], Operation] = {
             (service, name): operation
             for service, operations in (
                 ("cloudwatch", self.cloudwatch.operations()),
+                ("cloudwatch", Alarms(settings, clock, self.tagging).operations()),
                 ("logs", self.logs.operations()),
+                ("logs", Insights(settings, clock, self.logs).operations()),
+                ("resourcegroupstaggingapi", self.tagging.operations()),
                 ("sts", Identity(settings).operations()),
             )
             for name, operation in operations.items()
@@ -69,6 +78,26 @@ class Edge:
             # After it was applied: a client that does not wait so long cannot know, as with AWS.
             await asyncio.sleep(hits[Kind.DELAY].delay_ms / 1000)
         return answer
+
+    async def report(self, batch: Batch, sent_bytes: int) -> int:
+        """Take in what a reference service did, or not, as faults say; returns the HTTP status."""
+        self.calls.came(REPORT, sent_bytes)
+        hits = self.faults.hit(REPORT)
+        if Kind.DROP in hits:
+            self.calls.ended(REPORT, "Dropped")
+            raise Dropped
+        if Kind.ERROR_500 in hits or Kind.THROTTLE in hits:
+            self.calls.ended(REPORT, "Refused")
+            return 500 if Kind.ERROR_500 in hits else 429
+        late = hits.get(Kind.LATE)
+        self.tagging.note(batch)
+        self.cloudwatch.put(data_of(batch), late)
+        for (group, stream), lines in lines_of(batch.invocations).items():
+            self.logs.write(group, stream, lines, late)
+        self.calls.ended(REPORT)
+        if Kind.DELAY in hits:
+            await asyncio.sleep(hits[Kind.DELAY].delay_ms / 1000)
+        return 200
 
     def _serve(self, to: Addressed, body: bytes, sent_bytes: int, hits: Hits) -> dict[str, Any]:
         _refuse_by_command(to, hits)

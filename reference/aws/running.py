@@ -71,6 +71,10 @@ class RunningAws:
         found: list[dict[str, Any]] = self.control("GET", f"metrics?namespace={namespace}")
         return found
 
+    def put_resources(self, tags: Mapping[str, Mapping[str, str]]) -> None:
+        """Make resources exist: ARN → tags."""
+        self.control("PUT", "resources", dict(tags))
+
     def control(self, method: str, path: str, document: Any = None) -> Any:
         """Call the control API; raises urllib's HTTPError when it refuses."""
         body = None if document is None else json.dumps(document).encode()

@@ -23,5 +23,7 @@ class StandInSettings:
     """Of ListMetrics."""
     lines_per_page: int = 10_000
     """That FilterLogEvents looks at before it answers: matches or not, so that pages may be empty."""
+    insights_seconds: float = 0.5
+    """That a Logs Insights query takes."""
     filter_calls_per_second: int = 5
     """FilterLogEvents' quota for an account."""

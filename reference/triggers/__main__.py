@@ -10,9 +10,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
+from reference.aws_reporter import AwsReporter
 from reference.backends import open_backend
 from reference.database import Database, DatabaseError
-from reference.service import Service, add_database_option, add_service_options, command_faults, serve
+from reference.service import (
+    Service,
+    add_aws_option,
+    add_database_option,
+    add_service_options,
+    command_faults,
+    serve,
+)
 from reference.triggers import keys
 from reference.triggers.app import TriggersAPI, now_ms
 from reference.triggers.keys import DEFAULT_PER_MINUTE, KeyProblem, KeyStore, Role
@@ -30,6 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return asyncio.run(_manage_keys(options))
         service = Service(NAME, TITLE, options.database)
         command_faults(service, options.fault, options.faults_from)
+        if options.aws:
+            # Keys are found in a cache nearly always, and are another table's.
+            keys_are = frozenset({"find_key", "list_keys", "create_key", "revoke_key"})
+            service.report_to(AwsReporter(options.aws, NAME, "triggers-events", without=keys_are))
         api = TriggersAPI(service)
         app = api.application(faults_may_be_switched=options.faults)
         open_state = partial(api.open_state, local_key=options.local_key, empty=options.empty)
@@ -44,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m reference.triggers", description="The reference Triggers API of Swarmscope."
     )
     add_service_options(parser, NAME)
+    add_aws_option(parser)
     parser.add_argument(
         "--local-key",
         action="store_true",
