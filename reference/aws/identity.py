@@ -44,7 +44,12 @@ class Identity:
             external_id=asked.get("ExternalId", ""),
         )
         return {
-            "Credentials": role,
+            "Credentials": {
+                "AccessKeyId": role.access_key_id,
+                "SecretAccessKey": role.secret_access_key,
+                "SessionToken": role.session_token,
+                "Expiration": role.expiration,
+            },
             "AssumedRoleUser": {"AssumedRoleId": role.user_id, "Arn": role.arn},
             "PackedPolicySize": 0,
         }
