@@ -18,6 +18,8 @@ from botocore.credentials import DeferredRefreshableCredentials
 from swarmscope.aws.settings import AwsSettings
 
 CONNECT_SECONDS, READ_SECONDS = 3, 10
+ROLE_SECONDS = 3600
+"""How long an assumed role's credentials are good: the longest that every role allows."""
 SESSION_NAME = "swarmscope-cloudwatch-exporter"
 """What CloudTrail shows for calls under an assumed role."""
 
@@ -27,10 +29,11 @@ _HERE = ("127.0.0.1", "localhost", "::1")
 class Clients:
     """The clients of one account, made when they are first wanted; safe to use from several threads."""
 
-    def __init__(self, settings: AwsSettings, on_assumed: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, settings: AwsSettings, on_assumed: Callable[[], None] = lambda: None, *, role_seconds: int = ROLE_SECONDS) -> None:
         """`on_assumed` is told of every call of AssumeRole: botocore makes them when it wants to."""
         self._settings = settings
         self._on_assumed = on_assumed
+        self._role_seconds = role_seconds
         self._lock = threading.Lock()
         self._session: Any = None
         self._clients: dict[str, Any] = {}
@@ -66,7 +69,11 @@ class Clients:
         return boto3.Session(botocore_session=assumed, region_name=base.region_name)
 
     def _assume_role(self, sts: Any) -> dict[str, str]:
-        wanted = {"RoleArn": self._settings.role_arn, "RoleSessionName": SESSION_NAME}
+        wanted: dict[str, Any] = {
+            "RoleArn": self._settings.role_arn,
+            "RoleSessionName": SESSION_NAME,
+            "DurationSeconds": self._role_seconds,
+        }
         if self._settings.external_id:
             wanted["ExternalId"] = self._settings.external_id
         got = sts.assume_role(**wanted)["Credentials"]

@@ -74,7 +74,7 @@ class CloudWatchExporter:
         )
         pacing = Pacing(settings, self.own)
         discovery = Discovery(settings, self._calls)
-        self._metrics = MetricsPoller(
+        self.metrics = MetricsPoller(
             settings,
             discovery=discovery,
             reader=MetricsReader(self._calls, self.own, settings.prices),
@@ -85,14 +85,14 @@ class CloudWatchExporter:
             attempts=attempts,
             clock=clock,
         )
-        self._logs: LogsPoller | None = None
+        self.logs: LogsPoller | None = None
         if cold_starts:
             reader: Reader = (
                 InsightsReader(self._calls, self.own, pacing, settings.prices)
                 if cold_starts.reader is LogReader.INSIGHTS
                 else FilterReader(self._calls)
             )
-            self._logs = LogsPoller(
+            self.logs = LogsPoller(
                 cold_starts,
                 discovery=discovery,
                 reader=reader,
@@ -112,12 +112,12 @@ class CloudWatchExporter:
         """Begin to ask AWS and Locust."""
         wait = self._ended.wait
         loops = {
-            "metrics": lambda: self._check_and(lambda: self._metrics.run(wait)),
+            "metrics": lambda: self._check_and(lambda: self.metrics.run(wait)),
             "run": lambda: self.watch.follow(wait),
             "page": self._refresh,
         }
-        if self._logs is not None:
-            logs = self._logs
+        if self.logs is not None:
+            logs = self.logs
             loops["logs"] = lambda: logs.run(wait)
         for name, loop in loops.items():
             # Daemons: who ends the exporter does not wait for AWS.

@@ -6,7 +6,6 @@ Both bring more than is wanted (decoys, lines that were read before); `swarmscop
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
@@ -18,7 +17,8 @@ from exporters.cloudwatch_pull.pacing import Pacing
 from swarmscope.aws.cold_starts import LogEvent
 from swarmscope.aws.cost import scan_cost
 from swarmscope.aws.families import COST
-from swarmscope.aws.log_lines import FILTER_PATTERN, PHRASES
+from swarmscope.aws.insights_query import MOST_LINES, cold_start_query
+from swarmscope.aws.log_lines import FILTER_PATTERN
 from swarmscope.aws.settings import Prices
 
 T = TypeVar("T")
@@ -27,16 +27,9 @@ CALLS_PER_SECOND = 4.0
 """FilterLogEvents' quota is 5 for the whole account, which has other users, too."""
 ATTEMPTS = 4
 MOST_PAGES = 2000
-MOST_ROWS = 10_000
-"""Of one Logs Insights query."""
 QUERY_SECONDS = 60
 NO_SUCH_GROUP = "ResourceNotFoundException"
 """A function's log group is made when it first runs: until then there are no lines, and that is no failure."""
-INSIGHTS_QUERY = (
-    f"fields @timestamp, @message, @log | filter @message like /{'|'.join(PHRASES)}/ "
-    f"| sort @timestamp asc | limit {MOST_ROWS}"
-)
-
 Groups = Mapping[str, str]
 """Function → its log group."""
 Page = tuple[str, list[LogEvent]]
@@ -103,7 +96,7 @@ class FilterReader:
 
 
 class InsightsReader:
-    """Logs Insights: one query for all functions, billed by what it scans."""
+    """Logs Insights: a query for each function, billed by what it scans."""
 
     def __init__(self, calls: AwsCalls, own: OwnMetrics, pacing: Pacing, prices: Prices) -> None:
         self._calls, self._own, self._pacing, self._prices = calls, own, pacing, prices
@@ -113,51 +106,52 @@ class InsightsReader:
         self, groups: Groups, starts: Mapping[str, float], end: float, wait: Wait
     ) -> Iterator[list[LogEvent]]:
         """See LogReader."""
-        if not groups:
-            return
-        functions = {group: function for function, group in groups.items()}
-        yield from self._between(functions, int(min(starts.values())), int(end) + 1, wait)
+        scanned = 0.0
+        for function, group in groups.items():
+            # Both ends are whole seconds, and in.
+            spans = [(int(starts[function]), int(end))]
+            while spans:
+                first, last = spans.pop()
+                answer = self._answer(group, first, last, wait)
+                if answer is None:
+                    continue
+                statistics = answer.get("statistics", {})
+                scanned += float(statistics.get("bytesScanned", 0.0))
+                middle = (first + last) // 2
+                if len(answer["results"]) >= MOST_LINES and first < last:
+                    spans += [(first, middle), (middle + 1, last)]
+                yield [event for row in answer["results"] if (event := _event(function, row)) is not None]
+        self._pacing.scanned(scanned)
 
-    def _between(
-        self, functions: Mapping[str, str], start: int, end: int, wait: Wait
-    ) -> Iterator[list[LogEvent]]:
-        rows = self._rows(list(functions), start, end, wait)
-        middle = (start + end) // 2
-        if len(rows) >= MOST_ROWS and start < middle:
-            # The end is inclusive.
-            yield from self._between(functions, start, middle, wait)
-            yield from self._between(functions, middle + 1, end, wait)
-        else:
-            yield [event for row in rows if (event := _event(row, functions)) is not None]
+    def _answer(self, group: str, start: int, end: int, wait: Wait) -> Any:
+        """What a query found; None when there is no such log group."""
 
-    def _rows(self, groups: list[str], start: int, end: int, wait: Wait) -> list[list[dict[str, str]]]:
         def ask() -> Any:
             return self._calls.call(
                 "logs",
                 "StartQuery",
                 lambda client: client.start_query(
-                    logGroupNames=groups,
+                    logGroupName=group,
                     startTime=start,
                     endTime=end,
-                    queryString=INSIGHTS_QUERY,
-                    limit=MOST_ROWS,
+                    queryString=cold_start_query(),
+                    limit=MOST_LINES,
                 ),
                 absent=NO_SUCH_GROUP,
             )
 
         started = _patiently(ask, wait, self._chance)
         if started is None:
-            return []
+            return None
         for _ in range(QUERY_SECONDS * 2):
             answer = self._results(started["queryId"])
             if answer["status"] == "Complete":
                 scanned = float(answer.get("statistics", {}).get("bytesScanned", 0.0))
                 self._own.add(COST, scan_cost(scanned, self._prices))
-                self._pacing.scanned(scanned)
-                return list(answer["results"])
+                return answer
             if answer["status"] not in ("Scheduled", "Running") or wait(0.5):
                 break
-        raise CallFailed("GetQueryResults", CallResult.ERROR, "the query did not complete")
+        raise CallFailed("GetQueryResults", CallResult.ERROR, f"the query of {group} did not complete")
 
     def _results(self, query: str) -> Any:
         return self._calls.call(
@@ -179,14 +173,12 @@ def _patiently(ask: Callable[[], T], wait: Wait, chance: random.Random) -> T:
             attempt += 1
 
 
-def _event(row: list[dict[str, str]], functions: Mapping[str, str]) -> LogEvent | None:
+def _event(function: str, row: list[dict[str, str]]) -> LogEvent | None:
     fields = {field["field"]: field.get("value", "") for field in row}
-    # `123456789012:/aws/lambda/name`, without the account where the caller's own is meant.
-    function = functions.get(re.sub(r"^\d+:", "", fields.get("@log", "")))
     try:
         moment = datetime.fromisoformat(fields["@timestamp"]).replace(tzinfo=UTC)
         message = fields["@message"]
     except (KeyError, ValueError):
         return None
-    # @ptr points into this query's results and may be another next time: the line tells who it is.
-    return None if function is None else LogEvent(function, moment.timestamp(), message)
+    # @ptr points into this query's results and may be another next time: the line itself tells who it is.
+    return LogEvent(function, moment.timestamp(), message)

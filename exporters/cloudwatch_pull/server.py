@@ -73,6 +73,9 @@ def _server(host: str, port: int, page: Callable[[], str], about: str) -> Thread
         # Connections are kept: Prometheus scrapes once a second.
         protocol_version = "HTTP/1.1"
         timeout = 60
+        # Head and body in one piece: else the second waits for the first one's acknowledgement, some 40 ms.
+        wbufsize = -1
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             """Answer."""

@@ -12,9 +12,10 @@ import re
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
-FILTER_PATTERN = '?"Init Duration" ?"Restore Duration" ?"initDurationMs" ?"restoreDurationMs"'
-"""What AWS is asked to filter by; what comes back is judged here again."""
-PHRASES = ("Init Duration", "Restore Duration", "initDurationMs", "restoreDurationMs")
+from swarmscope.aws.insights_query import MARKS
+
+FILTER_PATTERN = " ".join(f'?"{mark}"' for mark in MARKS)
+"""What FilterLogEvents is asked for: lines with any of these. What comes back is judged here again."""
 LONGEST_LINE = 10_000
 """Characters; a report has some 300, an application's line may have a million."""
 

@@ -93,7 +93,6 @@ class _Measure:
     def queries(self) -> Iterator[Query]:
         for statistic in self.statistics:
             stat = (("stat", statistic),) if len(self.statistics) > 1 else ()
-            counts = statistic == _COUNT
             yield Query(
                 Series(self.name, (*self.labels, *stat)),
                 self.namespace,
@@ -101,9 +100,8 @@ class _Measure:
                 tuple(sorted(self.dimensions.items())),
                 statistic,
                 self.period,
-                1.0 if counts else self.scale,
-                # Without a datapoint there is a sum and a number of them, but no average.
-                self.nil_is_zero and (counts or statistic == "Sum"),
+                1.0 if statistic == _COUNT else self.scale,
+                self.nil_is_zero,
                 self.help,
             )
 

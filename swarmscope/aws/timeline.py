@@ -30,6 +30,7 @@ class Timeline:
         self._kept_from: int | None = None
         """Earlier points may have been forgotten."""
         self._shown: int | None = None
+        self._is_shown = False
         self._passed: int | None = None
         """The newest point that was on the page, or was too old for it when its turn came."""
         self.read_until: int | None = None
@@ -58,29 +59,42 @@ class Timeline:
         return corrected
 
     def step(self, oldest: float) -> bool:
-        """Move on to the next point, leaving out those that ended at `oldest` or before; False when there is none."""
+        """Move on to the next point that ended after `oldest`, or off the page where nothing followed.
+
+        False when the page stays as it is.
+        """
         for start in sorted(self._waiting()):
             self._passed = start
             if start + self._period > oldest:
                 self._shown = start
+                self._is_shown = True
                 return True
+        if self._is_shown and not self._is_newest():
+            self._is_shown = False
+            return True
         return False
 
     def skip(self) -> None:
-        """Move on to the newest point."""
+        """Move on to the newest point at once."""
         self._shown = self._passed = max(self._waiting(), default=self._shown)
+        self._is_shown = self._is_newest()
 
     @property
     def shown(self) -> Point | None:
         """The point on the page; None where there is none, or where the period after it is known to be empty."""
-        if self._shown is None or self.read_until is None:
-            return None
-        is_newest = self._shown + self._period >= self.read_until
-        return Point(self._shown, self._points[self._shown]) if is_newest or self._waiting() else None
+        return Point(self._shown, self._points[self._shown]) if self._is_shown and self._shown is not None else None
 
     def is_older(self, oldest: float) -> bool:
         """Whether the point on the page ended at that moment or before."""
         return self._shown is not None and self._shown + self._period <= oldest
+
+    def _is_newest(self) -> bool:
+        """Whether nothing is known of the period after the last point that was shown."""
+        return (
+            self._shown is not None
+            and self.read_until is not None
+            and self._shown + self._period >= self.read_until
+        )
 
     @property
     def shown_until(self) -> int | None:

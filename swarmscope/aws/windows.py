@@ -59,7 +59,8 @@ def window(first: float, read_until: Iterable[int | None], end: int, period: int
     before makes the window longer.
     """
     begin = aligned(first, period)
-    known = [begin if until is None else until for until in read_until]
+    # What was read before it was wanted is of another run.
+    known = [begin if until is None else max(begin, until) for until in read_until]
     if not known or min(known) >= end:
         return None
     start = min(known) - LOOK_BACK_PERIODS * period

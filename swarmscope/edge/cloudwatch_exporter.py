@@ -37,14 +37,6 @@ def from_files(root: Path, system: str, environment: str) -> tuple[AwsSettings |
 def main(arguments: Sequence[str] | None = None, root: Path | None = None, given: Given = from_files) -> int:
     """Serve until SIGTERM or Ctrl-C; the exit code is errors.ExitCode's."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr, force=True
-    )
-    # botocore tells at INFO where it found credentials, and at DEBUG everything that it sends.
-    logging.getLogger("botocore").setLevel(logging.WARNING)
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
     try:
         settings, targets = given(root or Path.cwd(), options.system, options.environment)
         settings = _with_options(_something(settings, options), options)
@@ -64,6 +56,10 @@ def main(arguments: Sequence[str] | None = None, root: Path | None = None, given
     except SwarmscopeError as error:
         print(error, file=sys.stderr)
         return error.exit_code
+    _log_to_standard_error()
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
     server.start()
     exporter.start()
     print(f"cloudwatch exporter: {server.url}", flush=True)
@@ -71,6 +67,16 @@ def main(arguments: Sequence[str] | None = None, root: Path | None = None, given
     exporter.stop()
     server.stop()
     return 0
+
+
+def _log_to_standard_error() -> None:
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr, force=True
+    )
+    # botocore tells at INFO where it found credentials, and at DEBUG everything that it sends.
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+    # A role that cannot be assumed is a traceback to botocore and a message of ours.
+    logging.getLogger("botocore.credentials").setLevel(logging.CRITICAL)
 
 
 def _parser() -> argparse.ArgumentParser:
