@@ -14,6 +14,7 @@ FROM python:3.13-slim
 RUN groupadd --gid 10001 swarmscope \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin swarmscope \
  && install -d -o swarmscope -g swarmscope /srv/swarmscope /srv/reports /srv/state /run/swarmscope
+COPY scripts/answers.sh /usr/local/bin/answers
 COPY --from=packages /opt/swarmscope /opt/swarmscope
 WORKDIR /srv/swarmscope
 COPY locustfile.py ./

@@ -22,6 +22,10 @@ BIND, ANONYMOUS, PASSWORD_FILE = "SWARMSCOPE_BIND", "GRAFANA_ANONYMOUS", "GRAFAN
 LEAST_CHARACTERS = 12
 GUESSED_FIRST = frozenset({"admin", "password", "grafana", "swarmscope", "changeme", "administrator"})
 DATABASE_USER = "swarmscope"
+CHANGE_PASSWORD = (
+    "docker compose exec grafana sh -c "
+    "'grafana cli admin reset-admin-password --password-from-stdin < /run/swarmscope/grafana-password'"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,7 +57,13 @@ def make_secrets(folder: Path, environ: Mapping[str, str]) -> None:
         # Read by programs of other users: whoever has the volume may read it, and only this stack has.
         database = _keep(folder / "postgres-password", secrets.token_urlsafe(32), 0o444)
         _keep(folder / "stop-token", secrets.token_urlsafe(32), 0o444)
-        _keep(folder / "grafana-password", password or secrets.token_urlsafe(16), 0o444)
+        shown = folder / "grafana-password"
+        kept = _keep(shown, password or secrets.token_urlsafe(16), 0o444)
+        if password and kept != password:
+            shown.unlink()
+            _keep(shown, password, 0o444)
+            # Its database has the first one; only Grafana itself can change that.
+            print(f"Grafana keeps its first password until: {CHANGE_PASSWORD}")
         # libpq reads it only when nobody else can.
         _keep(folder / "pgpass", f"*:*:*:{DATABASE_USER}:{database}", 0o600)
     except OSError as error:
@@ -85,7 +95,10 @@ def _read(path: str) -> str:
         return Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         problem = Problem(
-            path, "", f"cannot be read: {getattr(error, 'strerror', error)}", f"{PASSWORD_FILE} names it"
+            path,
+            "",
+            f"cannot be read: {getattr(error, 'strerror', error)}",
+            f"{PASSWORD_FILE} names it; user {os.getuid()} of the container must be able to read it",
         )
         raise ConfigurationError([problem]) from error
 

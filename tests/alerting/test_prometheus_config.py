@@ -34,6 +34,22 @@ def test_a_job_without_addresses_is_left_out_so_that_it_is_never_down():
     assert "alerting" not in config
 
 
+def test_what_comes_and_goes_is_looked_up_so_that_it_is_never_down():
+    config = yaml.safe_load(
+        prometheus_config({"locust": ["a:1", "b:1", "c:2"], "service": ["d:3"]}, [], [], looked_up={"locust"})
+    )
+    assert config["scrape_configs"] == [
+        {
+            "job_name": "locust",
+            "dns_sd_configs": [
+                {"names": ["a", "b"], "type": "A", "port": 1, "refresh_interval": "1s"},
+                {"names": ["c"], "type": "A", "port": 2, "refresh_interval": "1s"},
+            ],
+        },
+        {"job_name": "service", "static_configs": [{"targets": ["d:3"]}]},
+    ]
+
+
 def test_a_teams_own_store_is_written_to():
     config = yaml.safe_load(
         prometheus_config({}, [], [], remote_write=["http://mimir/push"], external_labels={"site": "lab"})

@@ -31,6 +31,16 @@ def test_a_password_of_ones_own_is_taken(tmp_path):
     assert (tmp_path / "grafana-password").read_text().strip() == "correct horse battery"
 
 
+def test_another_password_is_kept_and_said_to_need_a_change_in_grafana(tmp_path, capsys):
+    given = tmp_path / "mine"
+    given.write_text("correct horse battery\n")
+    make_secrets(tmp_path, {})
+    make_secrets(tmp_path, {"GRAFANA_ADMIN_PASSWORD_FILE": str(given)})
+    assert (tmp_path / "grafana-password").read_text().strip() == "correct horse battery"
+    assert stat.S_IMODE((tmp_path / "grafana-password").stat().st_mode) == 0o444
+    assert "Grafana keeps its first password until: docker compose exec grafana" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("password", ["admin", "short", "changeme"])
 def test_a_password_that_is_guessed_first_is_refused(tmp_path, password):
     given = tmp_path / "mine"

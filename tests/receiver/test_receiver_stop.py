@@ -220,6 +220,41 @@ def test_closing_calls_off_what_waits(alert, message):
     assert locust.asked == []
 
 
+def exporter(status):
+    """An exporter that answers every stop with `status`, not yet serving."""
+
+    class Exporter(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    return ThreadingHTTPServer(("127.0.0.1", 0), Exporter)
+
+
+def test_of_several_the_one_that_knows_the_run_is_asked_to_stop_it(free_tcp_port):
+    nobody = f"http://127.0.0.1:{free_tcp_port}"
+    request = StopRequest("r-1", "triggers", "p95", "slow")
+    with exporter(404) as stranger, exporter(202) as owner:
+        threads = [threading.Thread(target=one.serve_forever, args=(0.01,)) for one in (stranger, owner)]
+        for thread in threads:
+            thread.start()
+        try:
+            unknown, known = (f"http://127.0.0.1:{one.server_port}" for one in (stranger, owner))
+            assert post_to([nobody, unknown, known])(request)[0] == 202
+            assert post_to([unknown])(request)[0] == 404
+            with pytest.raises(OSError, match="refused"):
+                post_to([nobody, unknown])(request)
+        finally:
+            for one in (stranger, owner):
+                one.shutdown()
+            for thread in threads:
+                thread.join()
+
+
 @pytest.mark.parametrize(
     ("token", "sent", "said", "words"),
     [
@@ -246,7 +281,7 @@ def test_locust_is_asked_in_json_with_the_token(token, sent, said, words):
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
-            post = post_to(f"http://127.0.0.1:{server.server_port}/", token)
+            post = post_to([f"http://127.0.0.1:{server.server_port}/"], token)
             assert post(StopRequest("r-1", "triggers", "p95", "slow")) == (202, words)
         finally:
             server.shutdown()

@@ -35,7 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=9095, help="0 takes a free one (default: %(default)s)")
     parser.add_argument("--state", type=Path, required=True, help="folder that keeps the notifications")
     parser.add_argument(
-        "--locust", default="", help="Locust's exporter, http://127.0.0.1:9646; without: no stops"
+        "--locust",
+        action="append",
+        default=[],
+        help="Locust's exporter, http://127.0.0.1:9646, or several: the one that knows a run stops it; without: no stops",
     )
     parser.add_argument(
         "--grace", type=_seconds, default=5.0, help="seconds until a breach stops its run (default: 5)"

@@ -6,9 +6,10 @@ The exporter in Locust answers `POST /stop`: 202 it stops, 409 it was over or st
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from http import HTTPStatus
 
 import requests
 
@@ -64,12 +65,32 @@ Keep = Callable[[StopRequest, StopOutcome, str], None]
 """Keeps an outcome with a detail in words."""
 
 
-def post_to(locust_url: str, token: str = "") -> Post:
-    """A Post to the exporter at `locust_url`; the token, where there is one, goes along as a bearer token."""
-    address = f"{locust_url.rstrip('/')}/stop"
+def post_to(locust_urls: Sequence[str], token: str = "") -> Post:
+    """A Post to the exporters at `locust_urls`, until one knows the run.
+
+    The token, where there is one, goes along as a bearer token.
+    """
     headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def post(request: StopRequest) -> tuple[int, str]:
+        unknown: tuple[int, str] | None = None
+        unreachable: OSError | None = None
+        for url in locust_urls:
+            try:
+                answer = ask(f"{url.rstrip('/')}/stop", request)
+            except OSError as error:
+                unreachable = error
+                continue
+            if answer[0] != HTTPStatus.NOT_FOUND:
+                return answer
+            unknown = answer
+        # Whether one that does not answer knows the run cannot be told: it is asked again.
+        if unreachable is not None:
+            raise unreachable
+        assert unknown is not None, "there is an address"
+        return unknown
+
+    def ask(address: str, request: StopRequest) -> tuple[int, str]:
         body = {"run": request.run, "reason": request.reason, "target": request.target}
         with requests.Session() as session:
             # The address is on this machine or in the stack's own network: never through a proxy.
