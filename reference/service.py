@@ -160,10 +160,10 @@ def add_aws_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--aws",
         metavar="URL",
-        default="",
+        default=os.environ.get("AWS_STAND_IN_URL", ""),
         type=_http_url,
         help="tell the AWS stand-in (python -m reference.aws) there what this service does, so that it appears as "
-        "Lambda functions, DynamoDB table and API Gateway stage in CloudWatch (default: nobody)",
+        "Lambda functions, DynamoDB table and API Gateway stage in CloudWatch (default: AWS_STAND_IN_URL, else nobody)",
     )
 
 

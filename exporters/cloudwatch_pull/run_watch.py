@@ -25,10 +25,10 @@ _LARGEST_ANSWER = 8 * 1024 * 1024
 
 
 class RunWatch:
-    """The newest run of a system. Without an address of Locust everything is one run, named ""."""
+    """The newest run of a system, of one Locust or several. Without an address everything is one run, named ""."""
 
     def __init__(self, locust_url: str, system: str, clock: Callable[[], float] = time.time) -> None:
-        self._url = f"{locust_url.rstrip('/')}/live" if locust_url else ""
+        self._urls = [f"{url.strip().rstrip('/')}/live" for url in locust_url.split(",") if url.strip()]
         self._system = system
         self._clock = clock
         self._lock = threading.Lock()
@@ -43,30 +43,36 @@ class RunWatch:
     @property
     def follows(self) -> bool:
         """Whether there is a Locust to follow."""
-        return bool(self._url)
+        return bool(self._urls)
 
     @property
     def run(self) -> RunSpan | None:
         """The run that is going on, or the last one."""
         with self._lock:
-            if self._run is not None and not self._url:
+            if self._run is not None and not self._urls:
                 return replace(self._run, seen_until=self._clock())
             return self._run
 
     def follow(self, wait: Wait) -> None:
         """Ask until the exporter ends."""
-        while self._url and not wait(POLL_SECONDS):
+        while self._urls and not wait(POLL_SECONDS):
             self.ask()
 
     def ask(self) -> None:
-        """Ask Locust once."""
-        try:
-            with self._open(self._url, timeout=TIMEOUT_SECONDS) as answer:
-                document = json.loads(answer.read(_LARGEST_ANSWER))
-            run = newest_run(document, self._system)
-        except (OSError, ValueError, TypeError, AttributeError, http.client.HTTPException) as error:
-            self._missed(error)
+        """Ask Locust once; of several, one that answers is enough."""
+        found: list[RunSpan | None] = []
+        errors: list[Exception] = []
+        for url in self._urls:
+            try:
+                with self._open(url, timeout=TIMEOUT_SECONDS) as answer:
+                    document = json.loads(answer.read(_LARGEST_ANSWER))
+                found.append(newest_run(document, self._system))
+            except (OSError, ValueError, TypeError, AttributeError, http.client.HTTPException) as error:
+                errors.append(error)
+        if not found:
+            self._missed(errors[0])
             return
+        run = max((each for each in found if each is not None), key=lambda each: each.started, default=None)
         with self._lock:
             self._answered = self._clock()
             self._is_silent = False
@@ -83,4 +89,6 @@ class RunWatch:
             self._is_silent = True
             if self._run is not None:
                 self._run = self._run.lost()
-        _log.info("Locust's exporter does not answer at %s (%s): there is no run", self._url, error)
+        _log.info(
+            "Locust's exporter does not answer at %s (%s): there is no run", ", ".join(self._urls), error
+        )

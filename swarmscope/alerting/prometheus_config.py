@@ -17,6 +17,7 @@ COMPOSE_TARGETS: Mapping[str, Sequence[str]] = {
     Job.RECEIVER: ("receiver:9095",),
     Job.NODE: ("node-exporter:9100",),
     Job.POSTGRESQL: ("postgres-exporter:9187",),
+    Job.CLOUDWATCH: ("cloudwatch-exporter:9106",),
 }
 """Job → addresses as docker-compose.yml names them."""
 

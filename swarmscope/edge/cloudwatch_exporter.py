@@ -39,20 +39,20 @@ def main(arguments: Sequence[str] | None = None, root: Path | None = None, given
     options = _parser().parse_args(arguments)
     try:
         settings, targets = given(root or Path.cwd(), options.system, options.environment)
-        settings = _with_options(_something(settings, options), options)
-        exporter = CloudWatchExporter(
-            settings,
-            system=options.system,
-            bounds=init_bounds(targets),
-            locust_url=options.locust,
-            step_seconds=options.step,
-        )
-        server = PageServer(
-            options.bind,
-            options.port,
-            exporter.page,
-            f"System {options.system}, environment {options.environment}.",
-        )
+        exporter: CloudWatchExporter | None = None
+        about = f"System {options.system}, environment {options.environment}."
+        if settings is None and options.idle:
+            about += " The environment has no aws section: nothing is read."
+        else:
+            exporter = CloudWatchExporter(
+                _with_options(_something(settings, options), options),
+                system=options.system,
+                bounds=init_bounds(targets),
+                locust_url=options.locust,
+                step_seconds=options.step,
+            )
+        page = exporter.page if exporter is not None else lambda: ""
+        server = PageServer(options.bind, options.port, page, about)
     except SwarmscopeError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -61,10 +61,12 @@ def main(arguments: Sequence[str] | None = None, root: Path | None = None, given
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     server.start()
-    exporter.start()
+    if exporter is not None:
+        exporter.start()
     print(f"cloudwatch exporter: {server.url}", flush=True)
     ended.wait()
-    exporter.stop()
+    if exporter is not None:
+        exporter.stop()
     server.stop()
     return 0
 
@@ -93,7 +95,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--locust",
         default="",
-        help="Locust's exporter, http://127.0.0.1:9646: polls while it has a run; without, polls always",
+        help="Locust's exporter, http://127.0.0.1:9646 (several with commas): polls while it has a run; without, "
+        "polls always",
+    )
+    parser.add_argument(
+        "--idle", action="store_true", help="without an aws section serve an empty page, rather than end"
     )
     parser.add_argument(
         "--delay", type=_seconds, help="how late datapoints arrive (default: the environment's)"

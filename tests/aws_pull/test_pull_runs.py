@@ -76,7 +76,7 @@ def test_a_run_that_locust_took_with_it_ended_when_it_was_last_seen(
     driven.poll()
     assert not driven.exporter.watch.run.is_over
     seen = clock.now
-    driven.exporter.watch._url = "http://127.0.0.1:1/live"
+    driven.exporter.watch._urls = ["http://127.0.0.1:1/live"]
     clock.now += 5
     driven.exporter.watch.ask()
     assert not driven.exporter.watch.run.is_over  # a hiccup

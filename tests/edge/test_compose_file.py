@@ -20,7 +20,7 @@ OURS = [name for name, service in SERVICES.items() if service["image"] == "swarm
 def test_every_port_is_on_loopback_unless_the_settings_say_otherwise(name):
     for port in SERVICES[name].get("ports", ()):
         assert re.fullmatch(
-            r"\$\{SWARMSCOPE_BIND:-127\.0\.0\.1\}:\$\{SWARMSCOPE_[A-Z]+_PORT:-\d+\}:\d+", port
+            r"\$\{SWARMSCOPE_BIND:-127\.0\.0\.1\}:\$\{SWARMSCOPE_[A-Z_]+_PORT:-\d+\}:\d+", port
         )
 
 
