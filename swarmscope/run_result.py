@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from swarmscope.aws.run_figures import AwsFigures
 from swarmscope.climb import ClimbResult
 from swarmscope.course import PhaseSummary
 from swarmscope.drift import Drift
@@ -180,4 +181,6 @@ class RunResult:
     drift: Drift | None = None
     """First against last part of a long steady phase."""
     signals: Signals = field(default_factory=Signals)
+    aws: AwsFigures | None = None
+    """What AWS told of the run; None where the environment reads nothing from there."""
     locust_statistics: Mapping[str, object] = field(default_factory=dict)

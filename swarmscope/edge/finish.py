@@ -16,8 +16,10 @@ import gevent
 
 from exporters.ended_run import EndedRun
 from exporters.observer import Finished
+from swarmscope.aws.run_figures import AwsFigures
 from swarmscope.climb import End
 from swarmscope.climb_goal import goal, goal_value
+from swarmscope.edge.aws_reader import read_aws
 from swarmscope.edge.prometheus_api import PrometheusApi, PrometheusUnavailable
 from swarmscope.edge.report_files import write_reports
 from swarmscope.edge.settle import EndedLoad, Settling
@@ -66,6 +68,7 @@ class Finisher:
         exit_code = self._exit_code(ended, verdict, notes)
         alerts, plots = self._history(prometheus, ended, notes)
         signals = self._signals(ended, notes) if prometheus is not None else Signals()
+        aws = self._aws(prometheus, ended, notes)
         result = RunResult(
             info=ended.info,
             # With what the climb itself was to reach, as a target beside those of the file.
@@ -88,6 +91,7 @@ class Finisher:
             recoveries=ended.recoveries,
             drift=ended.drift,
             signals=signals,
+            aws=aws,
         )
         exit_code = self._write(result)
         for judgement in judgements:
@@ -198,6 +202,16 @@ class Finisher:
         signals = reader.read(ended.system, ended.profile, ended.info)
         notes.extend(reader.notes)
         return signals
+
+    def _aws(self, prometheus: PrometheusApi | None, ended: EndedRun, notes: list[str]) -> AwsFigures | None:
+        """What AWS told; only where the environment reads from there."""
+        if self._settling.aws is None or prometheus is None:
+            return None
+        try:
+            return read_aws(prometheus, ended.info, self._settling.waited_seconds)
+        except PrometheusUnavailable as error:
+            notes.append(f"what AWS told could not be read from Prometheus: {error}")
+            return None
 
     def _write(self, result: RunResult) -> ExitCode:
         try:

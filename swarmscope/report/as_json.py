@@ -16,6 +16,7 @@ from swarmscope.document import origin
 from swarmscope.errors import ConfigurationError, ExitCode, Problem
 from swarmscope.measurements import RequestCounts, RequestKey, Snapshot, Window
 from swarmscope.report import result_schema as form
+from swarmscope.report.aws_json import aws_part, read_aws_part
 from swarmscope.report.course_json import climb_part, course_parts, read_climb, read_course
 from swarmscope.report.recommendations import in_words, recommendations
 from swarmscope.run_result import (
@@ -125,6 +126,7 @@ def _to_file(result: RunResult) -> form.ResultFile:
         ),
         **course_parts(result),
         signals=_signals_part(result.signals),
+        aws=aws_part(result.aws),
         bottleneck=_bottleneck_part(result),
         locust_statistics=dict(result.locust_statistics),
     )
@@ -228,6 +230,7 @@ def _from_file(file: form.ResultFile) -> RunResult:
         ),
         **read_course(file, targets),
         signals=_signals(file.signals),
+        aws=read_aws_part(file.aws),
         locust_statistics=file.locust_statistics,
     )
 

@@ -6,54 +6,18 @@ seconds, ratios 0 to 1; infinity is the string "+Inf", because JSON has none.
 
 from __future__ import annotations
 
-import math
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import Field
+
+from swarmscope.report.aws_schema import AwsPart
+from swarmscope.report.schema_part import Bucket, Exact, Number, Part, Text
 
 SCHEMA_VERSION = 1
 
 
-def _read_number(value: Any) -> Any:
-    return {"+Inf": math.inf, "-Inf": -math.inf}.get(value, value) if isinstance(value, str) else value
-
-
-def _write_number(value: float) -> float | str:
-    if math.isinf(value):
-        return "+Inf" if value > 0 else "-Inf"
-    return value
-
-
-def _write_text(value: Any) -> Any:
-    # A lone surrogate (half of a character, from a name cut in two) cannot be written as UTF-8.
-    return value.encode(errors="replace").decode() if isinstance(value, str) else value
-
-
-Number = Annotated[
-    float,
-    BeforeValidator(_read_number),
-    PlainSerializer(_write_number, return_type=float | str),
-    WithJsonSchema({"anyOf": [{"type": "number"}, {"enum": ["+Inf", "-Inf"]}]}),
-]
-"""A measured number, which may be infinite."""
-Exact = Annotated[
-    Decimal,
-    PlainSerializer(float, return_type=float),
-    WithJsonSchema({"type": "number"}),
-]
-"""A limit or a bucket bound: its shortest decimal text is the exact value."""
-Text = Annotated[str, BeforeValidator(_write_text)]
-Bucket = tuple[Number, Annotated[int, Field(ge=0)]]
-"""[upper bound in seconds, requests in this bucket alone]."""
-
-
-class _Part(BaseModel):
-    # A reader of version 1 skips keys that a later minor version has added.
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class TargetPart(_Part):
+class TargetPart(Part):
     """One target as it was when the run was judged."""
 
     id: Text
@@ -71,7 +35,7 @@ class TargetPart(_Part):
     description: Text = ""
 
 
-class StagePart(_Part):
+class StagePart(Part):
     """One leg of a staged load profile."""
 
     users: int
@@ -80,7 +44,7 @@ class StagePart(_Part):
     phase: Text = ""
 
 
-class ClimbPlanPart(_Part):
+class ClimbPlanPart(Part):
     """A load that grows level by level until a target breaks."""
 
     start: int
@@ -94,7 +58,7 @@ class ClimbPlanPart(_Part):
     at_least_written: Text = ""
 
 
-class ProfilePart(_Part):
+class ProfilePart(Part):
     """The load profile of the run."""
 
     name: Text
@@ -103,13 +67,13 @@ class ProfilePart(_Part):
     run_time: Exact | None = None
     stages: tuple[StagePart, ...] = ()
     climb: ClimbPlanPart | None = None
-    user_classes: dict[Text, int] = {}
+    user_classes: dict[Text, int] = Field(default_factory=dict)
     warm_up: Exact = Decimal(0)
     graceful_stop: Exact = Decimal(0)
     description: Text = ""
 
 
-class SystemPart(_Part):
+class SystemPart(Part):
     """The system under test, with every target of its file."""
 
     name: Text
@@ -122,7 +86,7 @@ class SystemPart(_Part):
     description: Text = ""
 
 
-class RunPart(_Part):
+class RunPart(Part):
     """Who ran what, where, when."""
 
     run: Text
@@ -139,7 +103,7 @@ class RunPart(_Part):
     generators: int = 1
 
 
-class JudgementPart(_Part):
+class JudgementPart(Part):
     """One target's status, with what it rests on."""
 
     target: Text = Field(description="id of a target of the system")
@@ -149,7 +113,7 @@ class JudgementPart(_Part):
     reason: Text
 
 
-class LevelPart(_Part):
+class LevelPart(Part):
     """One judged window of a climb: a point of throughput and latency over load."""
 
     part: Literal["climb", "confirm", "relief", "narrow"]
@@ -166,7 +130,7 @@ class LevelPart(_Part):
     reasons: tuple[Text, ...] = Field((), description="why the load at this level is not trusted")
 
 
-class ClimbPart(_Part):
+class ClimbPart(Part):
     """What a climb found; the highest level that held is the run's judged window."""
 
     end: Literal["broke", "limit", "generator", "not_recovered", "stopped"]
@@ -175,7 +139,7 @@ class ClimbPart(_Part):
     recovered_seconds: tuple[Number | None, ...] = ()
 
 
-class PhasePart(_Part):
+class PhasePart(Part):
     """One phase of the run, or a part of one, all requests together."""
 
     name: Text
@@ -189,7 +153,7 @@ class PhasePart(_Part):
     error_ratio: Number | None = None
 
 
-class RecoveryPart(_Part):
+class RecoveryPart(Part):
     """What followed a peak of the load."""
 
     phase: Text
@@ -200,7 +164,7 @@ class RecoveryPart(_Part):
     last_missed: tuple[Text, ...] = Field((), description="ids of targets")
 
 
-class DriftPart(_Part):
+class DriftPart(Part):
     """The first and the last quarter of a long steady phase."""
 
     first: PhasePart
@@ -209,7 +173,7 @@ class DriftPart(_Part):
     memory_last: int | None = None
 
 
-class OutcomePart(_Part):
+class OutcomePart(Part):
     """Finished requests of one outcome and status."""
 
     outcome: Literal["success", "failure"]
@@ -217,7 +181,7 @@ class OutcomePart(_Part):
     count: int
 
 
-class CountsPart(_Part):
+class CountsPart(Part):
     """Everything counted about one request."""
 
     method: Text
@@ -236,14 +200,14 @@ class CountsPart(_Part):
     )
 
 
-class WindowPart(_Part):
+class WindowPart(Part):
     """The judged part of the run."""
 
     seconds: float
     requests: tuple[CountsPart, ...]
 
 
-class PendingPart(_Part):
+class PendingPart(Part):
     """A request that was cut off at the end, unanswered."""
 
     method: Text
@@ -251,7 +215,7 @@ class PendingPart(_Part):
     age_seconds: float
 
 
-class ReconciliationPart(_Part):
+class ReconciliationPart(Part):
     """One request's total as counted by three parties."""
 
     method: Text
@@ -262,7 +226,7 @@ class ReconciliationPart(_Part):
     prometheus: int | None = None
 
 
-class AlertPart(_Part):
+class AlertPart(Part):
     """An alert that fired during the run."""
 
     name: Text
@@ -271,7 +235,7 @@ class AlertPart(_Part):
     ended: float | None = None
 
 
-class SeriesPart(_Part):
+class SeriesPart(Part):
     """One line of a plot."""
 
     label: Text
@@ -279,7 +243,7 @@ class SeriesPart(_Part):
     unit: Text | None = None
 
 
-class PlotPart(_Part):
+class PlotPart(Part):
     """One plot of the HTML report."""
 
     id: Text
@@ -289,7 +253,7 @@ class PlotPart(_Part):
     limits: tuple[tuple[Text, Number], ...] = ()
 
 
-class SignalPart(_Part):
+class SignalPart(Part):
     """One measurement of the service's side over the run, with the range in which it is healthy."""
 
     id: Text
@@ -302,7 +266,7 @@ class SignalPart(_Part):
     points: tuple[tuple[float, Number], ...] = Field((), description="empty when it was never measured")
 
 
-class StatementPart(_Part):
+class StatementPart(Part):
     """What the database spent on one statement."""
 
     text: Text
@@ -310,14 +274,14 @@ class StatementPart(_Part):
     calls: float
 
 
-class TableScanPart(_Part):
+class TableScanPart(Part):
     """A table that was read as a whole."""
 
     table: Text
     rows: float
 
 
-class SignalsPart(_Part):
+class SignalsPart(Part):
     """What Prometheus knows about the service's side."""
 
     measured: tuple[SignalPart, ...] = ()
@@ -328,7 +292,7 @@ class SignalsPart(_Part):
     database_seconds: float | None = Field(None, description="of an average request, in database operations")
 
 
-class LeftRangePart(_Part):
+class LeftRangePart(Part):
     """A signal that left its range."""
 
     signal: Text
@@ -342,7 +306,7 @@ class LeftRangePart(_Part):
     correlation: float | None = Field(None, description="Spearman's, with the client's response time")
 
 
-class BottleneckPart(_Part):
+class BottleneckPart(Part):
     """What held the run back; derived from the signals, so it is not read back."""
 
     conclusion: Literal["not measured", "load generator", "named", "unexplained", "next", "healthy"]
@@ -354,7 +318,7 @@ class BottleneckPart(_Part):
     recommendations: tuple[Text, ...] = ()
 
 
-class ResultFile(_Part):
+class ResultFile(Part):
     """A finished load test with its verdict, its counters and what Prometheus saw of it."""
 
     schema_version: Literal[1]
@@ -379,5 +343,6 @@ class ResultFile(_Part):
     recoveries: tuple[RecoveryPart, ...] = ()
     drift: DriftPart | None = None
     signals: SignalsPart = Field(default_factory=SignalsPart.model_construct)
+    aws: AwsPart | None = Field(None, description="only where the environment reads from AWS")
     bottleneck: BottleneckPart | None = None
-    locust_statistics: dict[Text, Any] = {}
+    locust_statistics: dict[Text, Any] = Field(default_factory=dict)

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 from swarmscope.quantities import UNKNOWN, count, measured, span
 from swarmscope.report.advice import advice
+from swarmscope.report.aws_section import TITLE as AWS
+from swarmscope.report.aws_section import aws_blocks
 from swarmscope.report.blocks import Block, Bullets, Column, Look, Paragraph, Section, Table, table
 from swarmscope.report.course_sections import climb_blocks, drift_blocks, phase_blocks, recovery_blocks
 from swarmscope.report.request_tables import (
@@ -47,6 +49,7 @@ def sections(result: RunResult) -> list[Section]:
         Section("Phases", phase_blocks(result)),
         Section("Drift", drift_blocks(result)),
         Section(SERVER_SIDE, server_side_blocks(result)),
+        Section(AWS, aws_blocks(result)),
         Section("Requests", request_blocks(result)),
         Section("Failures", failure_blocks(result)),
         Section("Requests never answered", pending_blocks(result)),
