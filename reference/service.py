@@ -217,6 +217,9 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._service.board.clear()
         await super().shutdown(sockets)
+        if self._service.reporter is not None:
+            # Here and not where the database is closed: uvicorn ends the process with the signal that it was sent.
+            await self._service.reporter.stop()
 
 
 def serve(
@@ -261,8 +264,6 @@ def serve(
         try:
             await server.serve([listener])
         finally:
-            if service.reporter is not None:
-                await service.reporter.stop()
             await service.database.close()
 
     with listener, suppress(KeyboardInterrupt):
