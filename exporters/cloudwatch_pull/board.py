@@ -39,6 +39,8 @@ class Board:
         self._on_page: set[Query] = set()
         self._invocations: dict[str, dict[int, float]] = {}
         self._read_ends: dict[str, int] = {}
+        self._known_until: dict[str, float] = {}
+        """Replaced as a whole, like the text: a scrape does not wait for the lock either."""
         self._wanted_since = 0.0
         self._logs_settled = 0.0
         self._next_step = 0.0
@@ -127,6 +129,10 @@ class Board:
                 self.text = gauge_text(tuple(self._timelines), shown, timestamps=self._timestamps)
                 self.text += self._cold_start_text()
                 self._changed = False
+            self._known_until = {
+                query.namespace: max(self._read_ends.get(query.namespace, 0), self._wanted_since)
+                for query in self._timelines
+            }
             settled = self._metrics_settled()
             logs_settled = self._logs_settled
         # After the text, so that no scrape sees them without what they speak of.
@@ -137,12 +143,7 @@ class Board:
 
     def data_ages(self, now: float) -> Mapping[str, float]:
         """Namespace → age of the end of its newest settled period, or how long it has been wanted in vain."""
-        with self._lock:
-            namespaces = dict.fromkeys(query.namespace for query in self._timelines)
-            return {
-                name: max(0.0, now - max(self._read_ends.get(name, 0), self._wanted_since))
-                for name in namespaces
-            }
+        return {name: max(0.0, now - moment) for name, moment in self._known_until.items()}
 
     def series_on_page(self) -> int:
         """How many gauges are on the page."""
