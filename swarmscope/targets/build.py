@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from swarmscope.targets.aws_build import aws_settings
 from swarmscope.targets.ids import target_id
 from swarmscope.targets.model import Alerting, Climb, Environment, Kind, Profile, Stage, System, Target
 from swarmscope.targets.samples import default_min_samples
@@ -153,6 +154,7 @@ def environment(name: str, spec: EnvironmentSpec) -> Environment:
         host=spec.host or "",
         credentials=dict(spec.credentials or {}),
         description=spec.description or "",
+        aws=None if spec.aws is None else aws_settings(spec.aws),
     )
 
 

@@ -106,7 +106,7 @@ def read_text(value: object) -> str:
     return _text(value)
 
 
-def _reader(
+def reader(
     parse: Callable[[str], Value], what: str, take: Callable[[object, str], str] = _text
 ) -> Callable[[object], Value]:
     """A reader of texts that `parse` understands; `what` is expected where there is no text at all."""
@@ -124,9 +124,10 @@ def _reader(
     return read
 
 
-def _quantity(parse: Callable[[str], Quantity], what: str) -> Callable[[object], Quantity]:
+def quantity_of(parse: Callable[[str], Quantity], what: str) -> Callable[[object], Quantity]:
+    """A reader of quantities; unlike a text, a number without quotes is one."""
     # To put `on` into quotes would not make a duration of it.
-    return _reader(parse, what, _scalar)
+    return reader(parse, what, _scalar)
 
 
 def _duration(text: str, example: str) -> Quantity:
@@ -173,13 +174,15 @@ def _load(text: str) -> Quantity:
     return Quantity(value, f"{rate_number(text)}/s" if per_second else text, "/s" if per_second else "users")
 
 
-read_latency = _quantity(_latency, "a duration such as 300ms")
-read_duration = _quantity(lambda text: _duration(text, "30s"), "a duration such as 30s")
-read_percentage = _quantity(lambda text: Quantity(parse_percentage(text), text), "a percentage such as 0.1%")
-read_rate = _quantity(_rate, "a rate such as 1000/s")
-read_spawn_rate = _quantity(_spawn_rate, "a number of users per second above 0, such as 10")
-read_load = _quantity(_load, "a number of users such as 400, or a rate such as 400/s")
-read_measure = _quantity(parse_measure, "a number or a duration such as 3s")
+read_latency = quantity_of(_latency, "a duration such as 300ms")
+read_duration = quantity_of(lambda text: _duration(text, "30s"), "a duration such as 30s")
+read_percentage = quantity_of(
+    lambda text: Quantity(parse_percentage(text), text), "a percentage such as 0.1%"
+)
+read_rate = quantity_of(_rate, "a rate such as 1000/s")
+read_spawn_rate = quantity_of(_spawn_rate, "a number of users per second above 0, such as 10")
+read_load = quantity_of(_load, "a number of users such as 400, or a rate such as 400/s")
+read_measure = quantity_of(parse_measure, "a number or a duration such as 3s")
 
 
 def _whole(least: int, example: int) -> Callable[[object], int]:
@@ -204,7 +207,8 @@ def read_truth(value: object) -> bool:
     return scalar.lower() == "true"
 
 
-def _choice(known: type[StrEnum]) -> Callable[[object], Any]:
+def choice(known: type[StrEnum]) -> Callable[[object], Any]:
+    """A reader of one of these words."""
     what = listed(known, "or")
 
     def read(value: object) -> StrEnum:
@@ -217,7 +221,9 @@ def _choice(known: type[StrEnum]) -> Callable[[object], Any]:
     return read
 
 
-def _matching(pattern: str, what: str, hint: str = "") -> Callable[[object], str]:
+def matching(pattern: str, what: str, hint: str = "") -> Callable[[object], str]:
+    """A reader of texts that have this form from end to end."""
+
     def parse(text: str) -> str:
         if not re.fullmatch(pattern.removeprefix("^").removesuffix("$"), text):
             raise NotUnderstood(what, hint)
@@ -225,14 +231,14 @@ def _matching(pattern: str, what: str, hint: str = "") -> Callable[[object], str
             raise Refused(f"expected at most {MOST_NAME} characters, got {len(text)}")
         return text
 
-    return _reader(parse, what)
+    return reader(parse, what)
 
 
-read_name = _matching(
+read_name = matching(
     NAME_PATTERN, "a lower-case name", "names are lower-case letters, digits, _ and -, a letter first"
 )
-read_id = _matching(ID_PATTERN, "a name such as cold-start-p95", "names are letters, digits, ., _ and -")
-_system_name = _matching(
+read_id = matching(ID_PATTERN, "a name such as cold-start-p95", "names are letters, digits, ., _ and -")
+_system_name = matching(
     SYSTEM_PATTERN,
     "the name of the system's folder",
     "names are lower-case letters, digits and _, a letter first",
@@ -247,45 +253,46 @@ def read_system_name(value: object) -> str:
     return name
 
 
-read_class_name = _matching(CLASS_PATTERN, "the name of a user class", "write it as users.py does")
-read_health = _matching(HEALTH_PATTERN, "a path such as /health", "the environment's host is put before it")
-read_request = _reader(parse_request, A_REQUEST)
-read_query = _reader(parse_query, A_QUERY)
-read_host = _reader(parse_address, AN_ADDRESS)
-read_variable = _reader(parse_variable, A_VARIABLE, _scalar)
+read_class_name = matching(CLASS_PATTERN, "the name of a user class", "write it as users.py does")
+read_health = matching(HEALTH_PATTERN, "a path such as /health", "the environment's host is put before it")
+read_request = reader(parse_request, A_REQUEST)
+read_query = reader(parse_query, A_QUERY)
+read_host = reader(parse_address, AN_ADDRESS)
+read_variable = reader(parse_variable, A_VARIABLE, _scalar)
 
 
-def _kind(read: Callable[[object], Any], **schema: Any) -> Any:
+def field_of(read: Callable[[object], Any], **schema: Any) -> Any:
+    """What makes a field of a reader: how it is read, and its JSON Schema."""
     return (PlainValidator(read), WithJsonSchema(schema))
 
 
 _number = {"type": "number", "exclusiveMinimum": 0}
 
-Text = Annotated[str, *_kind(read_text, type="string", minLength=1)]
-Name = Annotated[str, *_kind(read_name, type="string", pattern=NAME_PATTERN, maxLength=MOST_NAME)]
-TargetName = Annotated[str, *_kind(read_id, type="string", pattern=ID_PATTERN, maxLength=MOST_NAME)]
-SystemName = Annotated[str, *_kind(read_system_name, type="string", pattern=SYSTEM_PATTERN)]
-ClassName = Annotated[str, *_kind(read_class_name, type="string", pattern=CLASS_PATTERN)]
-Health = Annotated[str, *_kind(read_health, type="string", pattern=HEALTH_PATTERN)]
-Request = Annotated[str, *_kind(read_request, type="string", pattern=REQUEST_PATTERN)]
-Query = Annotated[str, *_kind(read_query, type="string", minLength=1)]
-Host = Annotated[str, *_kind(read_host, type="string", pattern=r"^https?://[^@\s]+$")]
-Variable = Annotated[str, *_kind(read_variable, type="string", pattern=VARIABLE_PATTERN)]
-Truth = Annotated[bool, *_kind(read_truth, type="boolean")]
-Importance = Annotated[Priority, *_kind(_choice(Priority), type="string", enum=list(Priority))]
-When = Annotated[Moment, *_kind(_choice(Moment), type="string", enum=list(Moment))]
-Needed = Annotated[Need, *_kind(_choice(Need), type="string", enum=list(Need))]
-Count = Annotated[int, *_kind(_whole(1, 100), type="integer", minimum=1, maximum=MOST_WHOLE)]
-CountOrNone = Annotated[int, *_kind(_whole(0, 100), type="integer", minimum=0, maximum=MOST_WHOLE)]
-Latency = Annotated[Quantity, *_kind(read_latency, type="string", pattern=DURATION_PATTERN)]
-Duration = Annotated[Quantity, *_kind(read_duration, type="string", pattern=DURATION_PATTERN)]
-Percentage = Annotated[Quantity, *_kind(read_percentage, type="string", pattern=PERCENTAGE_PATTERN)]
-Rate = Annotated[Quantity, *_kind(read_rate, anyOf=[_number, {"type": "string", "pattern": RATE_PATTERN}])]
+Text = Annotated[str, *field_of(read_text, type="string", minLength=1)]
+Name = Annotated[str, *field_of(read_name, type="string", pattern=NAME_PATTERN, maxLength=MOST_NAME)]
+TargetName = Annotated[str, *field_of(read_id, type="string", pattern=ID_PATTERN, maxLength=MOST_NAME)]
+SystemName = Annotated[str, *field_of(read_system_name, type="string", pattern=SYSTEM_PATTERN)]
+ClassName = Annotated[str, *field_of(read_class_name, type="string", pattern=CLASS_PATTERN)]
+Health = Annotated[str, *field_of(read_health, type="string", pattern=HEALTH_PATTERN)]
+Request = Annotated[str, *field_of(read_request, type="string", pattern=REQUEST_PATTERN)]
+Query = Annotated[str, *field_of(read_query, type="string", minLength=1)]
+Host = Annotated[str, *field_of(read_host, type="string", pattern=r"^https?://[^@\s]+$")]
+Variable = Annotated[str, *field_of(read_variable, type="string", pattern=VARIABLE_PATTERN)]
+Truth = Annotated[bool, *field_of(read_truth, type="boolean")]
+Importance = Annotated[Priority, *field_of(choice(Priority), type="string", enum=list(Priority))]
+When = Annotated[Moment, *field_of(choice(Moment), type="string", enum=list(Moment))]
+Needed = Annotated[Need, *field_of(choice(Need), type="string", enum=list(Need))]
+Count = Annotated[int, *field_of(_whole(1, 100), type="integer", minimum=1, maximum=MOST_WHOLE)]
+CountOrNone = Annotated[int, *field_of(_whole(0, 100), type="integer", minimum=0, maximum=MOST_WHOLE)]
+Latency = Annotated[Quantity, *field_of(read_latency, type="string", pattern=DURATION_PATTERN)]
+Duration = Annotated[Quantity, *field_of(read_duration, type="string", pattern=DURATION_PATTERN)]
+Percentage = Annotated[Quantity, *field_of(read_percentage, type="string", pattern=PERCENTAGE_PATTERN)]
+Rate = Annotated[Quantity, *field_of(read_rate, anyOf=[_number, {"type": "string", "pattern": RATE_PATTERN}])]
 SpawnRate = Annotated[
-    Quantity, *_kind(read_spawn_rate, anyOf=[_number, {"type": "string", "pattern": RATE_PATTERN}])
+    Quantity, *field_of(read_spawn_rate, anyOf=[_number, {"type": "string", "pattern": RATE_PATTERN}])
 ]
-Load = Annotated[Quantity, *_kind(read_load, anyOf=[_number, {"type": "string", "pattern": RATE_PATTERN}])]
+Load = Annotated[Quantity, *field_of(read_load, anyOf=[_number, {"type": "string", "pattern": RATE_PATTERN}])]
 Measure = Annotated[
     Quantity,
-    *_kind(read_measure, anyOf=[{"type": "number"}, {"type": "string", "pattern": DURATION_PATTERN}]),
+    *field_of(read_measure, anyOf=[{"type": "number"}, {"type": "string", "pattern": DURATION_PATTERN}]),
 ]

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
+from swarmscope.aws.settings import AwsSettings
+
 ALL_REQUESTS = "*"
 
 
@@ -64,6 +66,8 @@ class Moment(StrEnum):
     """At the end of the judged window; and all the time while it lasts, for its alert."""
     END = "end"
     """Once, after the load has stopped and every check of the scenario is done; it has no alert."""
+    SETTLED = "settled"
+    """Once, when AWS has told everything about the run, over whole minutes; its alert follows behind the load."""
 
 
 class Priority(StrEnum):
@@ -214,6 +218,8 @@ class Environment:
     credentials: Mapping[str, str] = field(default_factory=dict)
     """Credential name, as the scenario asks for it → environment variable that holds it."""
     description: str = ""
+    aws: AwsSettings | None = None
+    """What is read from AWS beside the load; None asks AWS for nothing."""
 
 
 @dataclass(frozen=True, slots=True)

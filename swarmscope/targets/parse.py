@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from swarmscope.errors import ConfigurationError
 from swarmscope.targets import build
+from swarmscope.targets.aws_checks import check_aws
 from swarmscope.targets.checks import check_targets
 from swarmscope.targets.model import Environment, System
 from swarmscope.targets.profile_checks import check_alerting, check_profiles
@@ -46,6 +47,7 @@ def parse_environments(text: str, source: str) -> dict[str, Environment]:
         misspelt = any(key not in keys_of(EnvironmentSpec) for key in keys)
         if "host" not in keys and is_mapping(document, *path) and not misspelt:
             document.problems.append(document.problem((*path, "host"), "is missing"))
+    document.problems += check_aws(spec, document)
     _raise(document)
     return {name: build.environment(name, each) for name, each in (spec.environments or {}).items()}
 

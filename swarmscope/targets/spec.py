@@ -12,7 +12,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from swarmscope.targets import fields
+from swarmscope.targets.aws_spec import (
+    ApiSpec,
+    AwsSpec,
+    ColdStartsSpec,
+    DiscoverSpec,
+    ListedMetricSpec,
+    PricesSpec,
+)
 from swarmscope.targets.model import Alerting, Climb, Kind, Moment, Priority, Profile
+from swarmscope.targets.spec_base import Spec
 
 REQUEST_KINDS = tuple(kind for kind in Kind if not kind.is_query)
 QUERY_KINDS = tuple(kind for kind in Kind if kind.is_query)
@@ -27,11 +36,7 @@ _PROFILE = Profile("")
 _CLIMB = Climb(1, 1, 1)
 
 
-class _Spec(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
-
-
-class TargetSpec(_Spec):
+class TargetSpec(Spec):
     """One request or server-side query, and what it must achieve; several limits become several targets."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [_REQUEST_ITEM, _QUERY_ITEM]})
@@ -105,7 +110,7 @@ class TargetSpec(_Spec):
     description: fields.Text | None = Field(None, description="Why this target is what it is.")
 
 
-class StageSpec(_Spec):
+class StageSpec(Spec):
     """One leg of a staged profile."""
 
     model_config = ConfigDict(json_schema_extra={"required": ["users", "duration"]})
@@ -126,7 +131,7 @@ class StageSpec(_Spec):
     )
 
 
-class ClimbSpec(_Spec):
+class ClimbSpec(Spec):
     """A load that grows level by level until a target breaks."""
 
     model_config = ConfigDict(json_schema_extra={"required": ["from", "to"]})
@@ -168,7 +173,7 @@ class ClimbSpec(_Spec):
     )
 
 
-class ProfileSpec(_Spec):
+class ProfileSpec(Spec):
     """How much load, for how long, by whom."""
 
     model_config = ConfigDict(
@@ -225,7 +230,7 @@ class ProfileSpec(_Spec):
     )
 
 
-class AlertingSpec(_Spec):
+class AlertingSpec(Spec):
     """How fast a breach becomes a notification."""
 
     window: fields.Duration | None = Field(
@@ -240,7 +245,7 @@ class AlertingSpec(_Spec):
     )
 
 
-class SystemSpec(_Spec):
+class SystemSpec(Spec):
     """What a system must achieve, and the loads under which it is judged."""
 
     model_config = ConfigDict(
@@ -278,7 +283,7 @@ class SystemSpec(_Spec):
     )
 
 
-class EnvironmentSpec(_Spec):
+class EnvironmentSpec(Spec):
     """Where the service runs."""
 
     model_config = ConfigDict(json_schema_extra={"required": ["host"]})
@@ -292,9 +297,12 @@ class EnvironmentSpec(_Spec):
         examples=[{"api_key": "LOCUST_API_KEY"}],
     )
     description: fields.Text | None = Field(None, description="What this environment is.")
+    aws: AwsSpec | None = Field(
+        None, description="What is read from CloudWatch and from logs; see docs/cloudwatch.md."
+    )
 
 
-class EnvironmentsSpec(_Spec):
+class EnvironmentsSpec(Spec):
     """Where a system runs, by the names of its environments."""
 
     model_config = ConfigDict(
@@ -315,7 +323,7 @@ def model_at(top: type[BaseModel], path: tuple[str | int, ...]) -> type[BaseMode
     """The model of the keys at this path below `top`."""
     parts: tuple[Any, ...] = path
     if top is EnvironmentsSpec:
-        return EnvironmentSpec if len(parts) > 1 else top
+        return _environment_model_at(parts)
     found = top
     match parts:
         case ("targets", _, *_):
@@ -328,4 +336,22 @@ def model_at(top: type[BaseModel], path: tuple[str | int, ...]) -> type[BaseMode
             found = ProfileSpec
         case ("alerting", *_):
             found = AlertingSpec
+    return found
+
+
+def _environment_model_at(parts: tuple[Any, ...]) -> type[BaseModel]:
+    found: type[BaseModel] = EnvironmentSpec if len(parts) > 1 else EnvironmentsSpec
+    match parts[2:]:
+        case ("aws", "api_gateway", _, *_):
+            found = ApiSpec
+        case ("aws", "metrics", _, *_):
+            found = ListedMetricSpec
+        case ("aws", "discover", *_):
+            found = DiscoverSpec
+        case ("aws", "cold_starts", *_):
+            found = ColdStartsSpec
+        case ("aws", "prices", *_):
+            found = PricesSpec
+        case ("aws", *_):
+            found = AwsSpec
     return found

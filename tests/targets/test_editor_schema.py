@@ -41,6 +41,7 @@ TOLD_BY_EDITORS = [
         "environments-secrets",
     ),
     *("environments-password-in-host", "environments-text-for-credentials"),
+    *("environments-aws", "environments-aws-metrics"),
 ]
 """Broken files that an editor marks with the schema alone; what keys mean together only the parser tells."""
 

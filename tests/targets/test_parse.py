@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from swarmscope.aws.families import ListedMetric
+from swarmscope.aws.settings import Api, AwsSettings, ColdStarts, LogReader, Prices
 from swarmscope.errors import ConfigurationError
 from swarmscope.targets import Alerting, Environment, Kind, Priority, Profile, Stage, System, Target
 from swarmscope.targets.parse import parse_environments, parse_system
@@ -191,4 +193,60 @@ def test_environments_arrive_in_their_order() -> None:
             ),
         ),
         ("sit", Environment(name="sit", host="https://api.example.com:8443/v1")),
+        ("aws", Environment(name="aws", host="https://api.example.com", aws=EVERY_AWS_KEY)),
+        (
+            "least",
+            Environment(
+                name="least",
+                host="https://api.example.com",
+                aws=AwsSettings(functions=("shop-api",), cold_starts=ColdStarts()),
+            ),
+        ),
     ]
+
+
+EVERY_AWS_KEY = AwsSettings(
+    region="eu-central-1",
+    endpoint_url="https://monitoring.vpce.example.com",
+    profile="loadtest",
+    role_arn="arn:aws:iam::000000000000:role/reader",
+    external_id="swarmscope",
+    functions=("shop-api", "shop-authorizer"),
+    tables=("shop-orders",),
+    apis=(Api("shop", "prod"),),
+    metrics=(
+        ListedMetric(
+            name="shop_queue_age_seconds",
+            namespace="AWS/SQS",
+            metric="ApproximateAgeOfOldestMessage",
+            dimensions={"QueueName": "orders"},
+            statistics=("Maximum",),
+            help="Age of the oldest order that waits.",
+        ),
+        ListedMetric(
+            name="shop_checkouts",
+            namespace="Shop",
+            metric="Checkouts",
+            statistics=("Sum", "p95"),
+            period=10,
+            scale=0.001,
+            nil_is_zero=True,
+            help="Checkouts of Shop in CloudWatch.",
+        ),
+    ),
+    tags={"service": "shop"},
+    cold_starts=ColdStarts(
+        reader=LogReader.INSIGHTS,
+        log_groups={"shop-api": "/teams/shop"},
+        poll_seconds=10,
+        delay_seconds=20,
+    ),
+    poll_seconds=30,
+    idle_poll_seconds=300,
+    delay_seconds=90,
+    max_age_seconds=900,
+    settle_within_seconds=240,
+    timestamps=False,
+    cost_limit_dollars_per_hour=0.5,
+    prices=Prices(get_metric_data_per_thousand=0.02, calls_per_thousand=0.03, insights_per_gb=0.006),
+)

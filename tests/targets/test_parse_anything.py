@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swarmscope.errors import ConfigurationError
+from swarmscope.targets.aws_spec import AwsSpec, ListedMetricSpec
 from swarmscope.targets.parse import parse_environments, parse_system
 from swarmscope.targets.spec import EnvironmentsSpec, ProfileSpec, StageSpec, SystemSpec, TargetSpec, keys_of
 
@@ -74,6 +75,15 @@ STAGE = st.dictionaries(st.sampled_from(keys_of(StageSpec)), SCALARS, max_size=4
 PROFILE = st.dictionaries(
     st.sampled_from(keys_of(ProfileSpec)), SCALARS | st.lists(STAGE, max_size=3), max_size=6
 )
+AWS = st.dictionaries(
+    st.sampled_from(keys_of(AwsSpec)),
+    SCALARS
+    | nested(SCALARS)
+    | st.lists(
+        st.dictionaries(st.sampled_from(keys_of(ListedMetricSpec)), SCALARS | nested(SCALARS), max_size=6)
+    ),
+    max_size=6,
+)
 SYSTEM = st.fixed_dictionaries(
     {},
     optional={
@@ -82,7 +92,11 @@ SYSTEM = st.fixed_dictionaries(
         "profiles": st.dictionaries(st.sampled_from(WORDS), PROFILE | SCALARS, max_size=3),
         "alerting": nested(SCALARS),
         "default_profile": SCALARS,
-        "environments": st.dictionaries(st.sampled_from(WORDS), nested(SCALARS), max_size=3),
+        "environments": st.dictionaries(
+            st.sampled_from(WORDS),
+            nested(SCALARS) | st.fixed_dictionaries({"host": st.just("https://a.b"), "aws": AWS}),
+            max_size=3,
+        ),
     },
 )
 
