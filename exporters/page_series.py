@@ -273,5 +273,17 @@ OWN: dict[Metric, Callable[[OwnNumbers], Iterator[str]]] = {
     names.LISTENER_ERRORS: lambda own: iter([line(names.LISTENER_ERRORS, "", own.counters.listener_errors)]),
     names.LABEL_OVERFLOW: lambda own: _by_label(names.LABEL_OVERFLOW, own.counters.label_overflow),
     names.REPORTS: lambda own: _by_label(names.REPORTS, own.counters.reports),
+    names.CLOUDWATCH_DATA: lambda own: _by_label(
+        names.CLOUDWATCH_DATA, own.counters.cloudwatch.together().data
+    ),
+    names.CLOUDWATCH_CALLS: lambda own: _by_label(
+        names.CLOUDWATCH_CALLS, own.counters.cloudwatch.together().calls
+    ),
+    names.CLOUDWATCH_BACKLOG: lambda own: iter(
+        [line(names.CLOUDWATCH_BACKLOG, "", own.counters.cloudwatch.together().backlog)]
+    ),
+    names.CLOUDWATCH_LAST_SUCCESS: lambda own: iter(
+        [line(names.CLOUDWATCH_LAST_SUCCESS, "", float(own.counters.cloudwatch.together().last_success))]
+    ),
 }
 """Families about the exporter, not about a run."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
+from exporters.cloudwatch_push.counters import PushCounters
 from swarmscope.measurements import RequestKey, Snapshot
 from swarmscope.names import Metric, Phase, RunState
 from swarmscope.recovery import Recovery
@@ -102,6 +103,7 @@ class ExporterCounters:
     listener_errors: int = 0
     label_overflow: dict[str, int] = field(default_factory=lambda: {"name": 0, "error": 0, "status": 0})
     reports: dict[str, int] = field(default_factory=lambda: {"merged": 0, "repeated": 0, "foreign": 0})
+    cloudwatch: PushCounters = field(default_factory=PushCounters)
 
 
 ALL_PHASES = tuple(Phase)

@@ -181,6 +181,8 @@ class WorkersSource:
             if payload is not None:
                 result = self._merger.apply(client_id, payload, time.monotonic())
                 self._counters.reports[result] = self._counters.reports.get(result, 0) + 1
+            if "swarmscope_cloudwatch" in data:
+                self._counters.cloudwatch.take_report(client_id, data["swarmscope_cloudwatch"])
         except Exception:
             self._counters.listener_errors += 1
             raise

@@ -53,6 +53,7 @@ class WorkerSide:
         try:
             stopped = self._runner.state == runners.STATE_STOPPED
             data["swarmscope"] = self._writer.write(complete=stopped)
+            data["swarmscope_cloudwatch"] = self._counters.cloudwatch.report()
         except Exception:
             self._counters.listener_errors += 1
             raise

@@ -175,6 +175,23 @@ REPORTS = _counter(
     "Worker reports by what became of them (merged, repeated, foreign).",
     ("result",),
 )
+CLOUDWATCH_DATA = _counter(
+    "cloudwatch_data_total",
+    "Data for CloudWatch by what became of them: stored, ambiguous (the answer got lost), refused, or dropped "
+    "unsent. Of this process and its workers, as are all locust_cloudwatch_*; 0 when nothing is pushed.",
+    ("result",),
+)
+CLOUDWATCH_CALLS = _counter(
+    "cloudwatch_calls_total",
+    "Calls of PutMetricData by their outcome (stored, throttled, unreachable, credentials, refused, ambiguous).",
+    ("result",),
+)
+CLOUDWATCH_BACKLOG = _gauge("cloudwatch_backlog_data", "Data that wait to be sent to CloudWatch.", ())
+CLOUDWATCH_LAST_SUCCESS = _gauge(
+    "cloudwatch_last_success_timestamp_seconds",
+    "Unix time of the newest call of PutMetricData that was answered well; 0 when there was none.",
+    (),
+)
 
 METRICS: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
 """Every metric, in the order of the page and of docs/metrics.md."""

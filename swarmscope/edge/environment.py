@@ -25,8 +25,9 @@ OTHER_OWNERS = (
     "SWARMSCOPE_STOP_TOKEN",
     "SWARMSCOPE_STOP_TOKEN_FILE",
     "SWARMSCOPE_LOCAL_HOSTS",
+    "SWARMSCOPE_CLOUDWATCH_NAMESPACE",
 )
-"""Variables that are not settings of the local stack: an option of Locust, the secret that stops a run (or its
+"""Variables that are not settings of the local stack: options of Locust, the secret that stops a run (or its
 file), and the hosts beside this machine that public local credentials are offered to."""
 
 _NAMES = {PREFIX + field.name.upper(): field.name for field in fields(Settings)}

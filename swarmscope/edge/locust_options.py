@@ -17,6 +17,7 @@ from typing import Any
 
 from locust.argument_parser import get_empty_argument_parser
 
+from swarmscope.edge.cloudwatch_push import add_push_options
 from swarmscope.edge.files import known_systems, load_environments, load_system
 from swarmscope.errors import ConfigurationError, Problem
 from swarmscope.settings import Settings
@@ -120,6 +121,7 @@ def add_options(parser: Any, choice: Choice, settings: Settings) -> None:
         env_var="SWARMSCOPE_REPORTS",
         help="Folder for <run>/report.md, report.html, result.json and junit.xml (default reports).",
     )
+    add_push_options(group)
     # These travel from the master to its workers with Locust's spawn message.
     group.add_argument("--swarmscope-run", default="", help=SUPPRESS)
     group.add_argument("--swarmscope-report-interval", type=float, default=1.0, help=SUPPRESS)

@@ -23,6 +23,7 @@ from exporters.run_view import ExporterCounters
 from exporters.sources import LocalSource, WorkersSource
 from exporters.web_tab import add_tab
 from exporters.worker_side import WorkerSide
+from swarmscope.edge.cloudwatch_push import push
 from swarmscope.edge.finish import Finisher
 from swarmscope.edge.locust_options import Choice, planned_seconds
 from swarmscope.edge.preflight import check_service
@@ -49,6 +50,7 @@ def wire(environment: Any, runner: Any, web_ui: Any, choice: Choice) -> None:
     counters = ExporterCounters()
     if isinstance(runner, runners.WorkerRunner):
         recorder, in_flight, lag = _counting(environment, choice.system, counters)
+        push(environment, runner, choice.system, _known(choice.system), counters)
         WorkerSide(recorder, in_flight, lag, counters).attach(environment, runner)
         return
     try:
@@ -105,6 +107,8 @@ def _observe(environment: Any, runner: Any, web_ui: Any, choice: Choice, counter
         on_stop=lambda run, reason, target: observer.stop_run(run, f"target {target}: {reason}", environment),
         token=stop_token(os.environ),
     )
+    # Before the observer: Locust's quitting runs in reverse, and the run must have ended when the rest is pushed.
+    push(environment, runner, system, _known(system), counters)
     aws = None if choice.environment is None else choice.environment.aws
     settling = Settling(
         aws,
