@@ -84,7 +84,16 @@ def _stand_in(settings: Settings) -> Program:
         *("--host", settings.bind, "--port", str(settings.aws_stand_in_port)),
         *("--metrics-delay", "2s", "--logs-delay", "1s", "--faults"),
     )
-    return Program(STAND_IN, "the AWS stand-in", command, f"{url}/-/healthy", url=url, is_optional=True)
+    return Program(
+        STAND_IN,
+        "the AWS stand-in",
+        command,
+        f"{url}/-/healthy",
+        url=url,
+        is_optional=True,
+        # Whoever asks it, asks from the start.
+        carries_others=True,
+    )
 
 
 def _exporter(part: AwsPart, system: str, settings: Settings) -> Program:
