@@ -26,6 +26,8 @@ PORTS = (
     "POSTGRESQL",
     "NODE_EXPORTER",
     "POSTGRES_EXPORTER",
+    "CLOUDWATCH_EXPORTER",
+    "AWS_STAND_IN",
 )
 
 Marked = Callable[[], list[str]]
