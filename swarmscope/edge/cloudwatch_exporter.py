@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
@@ -19,7 +20,9 @@ from exporters.cloudwatch_pull.server import PageServer
 from swarmscope.aws.cold_starts import init_bounds
 from swarmscope.aws.settings import AwsSettings
 from swarmscope.edge.files import choose_environment, load_environments, load_system
+from swarmscope.edge.nobody import become_nobody
 from swarmscope.errors import ConfigurationError, Problem, SwarmscopeError
+from swarmscope.targets.choose import LOCAL
 from swarmscope.targets.model import Target
 from swarmscope.targets.units import NotUnderstood, parse_duration
 
@@ -40,6 +43,8 @@ def from_files(root: Path, system: str, environment: str) -> tuple[AwsSettings |
 def main(arguments: Sequence[str] | None = None, root: Path | None = None, given: Given = from_files) -> int:
     """Serve until SIGTERM or Ctrl-C; the exit code is errors.ExitCode's."""
     options = _parser().parse_args(arguments)
+    if _is_stood_in_for(options):
+        become_nobody(os.environ)
     try:
         settings, targets = given(root or Path.cwd(), options.system, options.environment)
         exporter: CloudWatchExporter | None = None
@@ -96,6 +101,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--system", required=True, help="folder under scenarios/")
     parser.add_argument("--environment", required=True, help="environment of its environments.yaml")
     parser.add_argument("--endpoint", default="", help="another address than AWS' own, for every API")
+    parser.add_argument(
+        "--stand-in",
+        default="",
+        help="where the AWS stand-in is: asked instead of AWS, with nobody's credentials, for the environment local",
+    )
     parser.add_argument("--bind", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=9106, help="0 takes a free one (default: %(default)s)")
     parser.add_argument(
@@ -152,10 +162,16 @@ def _something(settings: AwsSettings | None, options: argparse.Namespace) -> Aws
     return settings
 
 
+def _is_stood_in_for(options: argparse.Namespace) -> bool:
+    return bool(options.stand_in) and options.environment == LOCAL
+
+
 def _with_options(settings: AwsSettings, options: argparse.Namespace) -> AwsSettings:
     """The settings with what the command line says otherwise."""
     if options.endpoint:
         settings = replace(settings, endpoint_url=options.endpoint)
+    if _is_stood_in_for(options):
+        settings = replace(settings, endpoint_url=options.stand_in, profile="", role_arn="", external_id="")
     if options.delay is not None:
         settings = replace(settings, delay_seconds=options.delay, namespace_delays={})
     if options.poll is not None:

@@ -76,9 +76,7 @@ def test_an_exporter_that_listens_already_is_asked_instead_of_a_second_one(
             assert eventually(lambda: node_exporter_answers(settings))
             assert runner.run(1, 0) == ExitCode.PASS, runner.said
             assert f"A node exporter listens on port {port} already: that one is asked." in runner.said
-            assert (
-                "Starting the notification receiver, Alertmanager, Prometheus, the reference" in runner.said
-            )
+            assert "Starting the notification receiver, Alertmanager, Prometheus, the AWS" in runner.said
             assert scraped(runner)["node"] == [f"127.0.0.1:{port}"]
             assert debians.poll() is None
         finally:

@@ -170,7 +170,7 @@ def test_a_run_keeps_its_secret_and_a_runner_that_is_killed_takes_its_programs_w
     assert eventually(lambda: "→ PASS" in runner.said)
     token = psutil.Process(runner.pid_of("swarmscope.edge.receiver")).environ()["SWARMSCOPE_STOP_TOKEN"]
     assert len(token) >= 24
-    assert len(mark()) == 7  # the runner and six programs
+    assert len(mark()) == 9  # the runner and eight programs
     assert not any(token in command_line for command_line in mark())
     for path in runner.state.rglob("*"):
         assert not path.is_file() or token.encode() not in path.read_bytes()

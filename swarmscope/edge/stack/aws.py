@@ -15,29 +15,6 @@ from swarmscope.settings import Settings
 
 EXPORTER = "cloudwatch-exporter"
 STAND_IN = "aws-stand-in"
-_NEVER_REAL = (
-    *(
-        "AWS_PROFILE",
-        "AWS_DEFAULT_PROFILE",
-        "AWS_SESSION_TOKEN",
-        "AWS_ROLE_ARN",
-        "AWS_WEB_IDENTITY_TOKEN_FILE",
-    ),
-    *("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"),
-)
-"""Variables by which a real account could be meant: a program that asks the stand-in must not know them."""
-_FAKE = {
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_CONFIG_FILE": "/dev/null",
-    "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-    "AWS_EC2_METADATA_DISABLED": "true",
-    # A proxy of the environment has no part in what happens on this machine.
-    "NO_PROXY": "*",
-    "no_proxy": "*",
-}
-"""Obviously nobody's; given for the stand-in only, never where AWS itself is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +81,7 @@ def _exporter(part: AwsPart, system: str, settings: Settings) -> Program:
         *("--bind", settings.bind, "--port", str(settings.cloudwatch_exporter_port)),
         *("--locust", settings.url(settings.exporter_port)),
     )
-    environment: dict[str, str] = {}
     if part.stand_in:
-        forgets = [word for name in _NEVER_REAL for word in ("-u", name)]
-        command = ("env", *forgets, *command, "--endpoint", settings.url(settings.aws_stand_in_port))
-        environment = dict(_FAKE)
-    return Program(
-        EXPORTER,
-        "the CloudWatch exporter",
-        command,
-        f"{url}/metrics",
-        environment,
-        url=url,
-        is_optional=True,
-    )
+        # It asks there with nobody's credentials, and forgets those of the user.
+        command += ("--stand-in", settings.url(settings.aws_stand_in_port))
+    return Program(EXPORTER, "the CloudWatch exporter", command, f"{url}/metrics", url=url, is_optional=True)
