@@ -57,12 +57,22 @@ def aws_blocks(result: RunResult) -> list[Block]:
         blocks.append(Table(_TARGETS, rows))
     if figures.cold_starts:
         blocks.append(Table(_COLD_STARTS, [_cold_row(each) for each in figures.cold_starts]))
-    shown = [series for series in figures.series if series.stat in SHOWN and series.points]
+    known = [series for series in figures.series if series.stat in SHOWN and series.points]
+    shown = [series for series in known if not _is_nothing(series)]
     if shown:
         blocks.append(table(_MINUTES, [_row(series) for series in shown], MOST_ROWS))
-    else:
+    # A metric of which one function, table or operation has something stands in the table.
+    busy = {series.name for series in shown}
+    nothing = dict.fromkeys(series.name for series in known if series.name not in busy)
+    if nothing:
+        blocks.append(Paragraph(f"0 in every minute: {', '.join(nothing)}."))
+    if not known:
         blocks.append(Paragraph("CloudWatch had told no minute of the run when the report was written."))
     return blocks
+
+
+def _is_nothing(series: AwsSeries) -> bool:
+    return series.adds_up and not any(value for _, value in series.points)
 
 
 def _reading(figures: AwsFigures) -> str:

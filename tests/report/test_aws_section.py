@@ -16,6 +16,9 @@ NOON = 1_735_732_800.0
 FIGURES = AwsFigures(
     waited_seconds=4.25,
     series=(
+        AwsSeries("aws_lambda_errors", {"function": "f"}, "", ((NOON, 0.0), (NOON + 60, 0.0))),
+        AwsSeries("aws_lambda_errors", {"function": "g"}, "", ((NOON, 0.0), (NOON + 60, 0.0))),
+        AwsSeries("aws_lambda_invocations", {"function": "unused"}, "", ((NOON, 0.0),)),
         AwsSeries("aws_lambda_invocations", {"function": "f"}, "", ((NOON, 100.0), (NOON + 60, 250.0))),
         AwsSeries(
             "aws_lambda_duration_seconds", {"function": "f"}, "p95", ((NOON, 0.012), (NOON + 60, 0.034))
@@ -49,9 +52,10 @@ def test_without_an_aws_section_nothing_is_said(result):
 
 
 def test_waiting_calls_and_cost_are_stated(result):
-    (words,) = [
+    words, nothing = [
         block.text for block in aws_blocks(replace(result, aws=FIGURES)) if isinstance(block, Paragraph)
     ]
+    assert nothing == "0 in every minute: aws_lambda_errors."
     assert words == (
         "The verdict waited 4.2 s for AWS. Calls since the run began: "
         "FilterLogEvents 16 (2 failed), GetMetricData 7, some $0.0022 by AWS' list prices."
