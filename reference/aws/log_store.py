@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 MOST_LINES = 1_000_000
-"""Of all groups together, about 300 MB; beyond it the oldest lines of the fullest group are forgotten."""
+"""Of all groups together, about 400 MB; beyond it the oldest lines of the fullest group are forgotten."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
