@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import sys
 import uuid
 from collections import deque
 from collections.abc import Callable
@@ -38,6 +39,7 @@ class Logs:
         self._settings, self._clock = settings, clock
         self.store = LogStore()
         self._filter_calls: deque[float] = deque()
+        self._has_told = False
 
     def operations(self) -> dict[str, Callable[[Call, Hits], dict[str, Any]]]:
         """What is supported."""
@@ -165,6 +167,7 @@ class Logs:
         if Kind.EMPTY_PAGE in hits:
             return {"events": [], "nextToken": _token(after or (0, 0), digest), "searchedLogStreams": []}
         self.store.settle(self._clock())
+        self._tell_what_is_forgotten()
         most = asked.get("limit", MOST_EVENTS)
         found: list[dict[str, Any]] = []
         looked_at = size = 0
@@ -186,6 +189,13 @@ class Logs:
                     "eventId": line.id,
                 })  # fmt: skip
         return {"events": found, "searchedLogStreams": []}
+
+    def _tell_what_is_forgotten(self) -> None:
+        if self.store.dropped and not self._has_told:
+            self._has_told = True
+            print(
+                "The stand-in for AWS has forgotten its oldest log lines: answers lack them.", file=sys.stderr
+            )
 
     def _admit(self) -> None:
         """Raises AwsError for the sixth call within a second: the quota of the whole account."""

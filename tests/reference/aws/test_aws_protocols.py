@@ -18,6 +18,9 @@ TARGET = "GraniteServiceVersion20100801."
 JSON = "application/x-amz-json-1.0"
 FORM = "application/x-www-form-urlencoded; charset=utf-8"
 
+CUT_SHORT = gzip.compress(b"{}" * 99, mtime=0)[:-9]
+HUGE = gzip.compress(b" " * 20_000_000, mtime=0)
+
 
 def send(
     aws: RunningAws, body: bytes, headers: Mapping[str, str], *, method: str = "POST"
@@ -160,10 +163,10 @@ def test_malformed_bodies_are_answered_like_aws_would(aws: RunningAws, body: byt
           "Authorization": SIGNED.format("monitoring")}, b"\xa0", 501, "NotSupportedByStandIn"),
         ({"X-Amz-Target": TARGET + "ListMetrics", "Content-Encoding": "gzip"}, b"no gzip", 400,
          "SerializationException"),
-        ({"X-Amz-Target": TARGET + "ListMetrics", "Content-Encoding": "gzip"}, gzip.compress(b"{}" * 99)[:-9], 400,
+        ({"X-Amz-Target": TARGET + "ListMetrics", "Content-Encoding": "gzip"}, CUT_SHORT, 400,
          "SerializationException"),
         ({"X-Amz-Target": TARGET + "ListMetrics", "Content-Encoding": "br"}, b"{}", 400, "SerializationException"),
-        ({"X-Amz-Target": TARGET + "ListMetrics", "Content-Encoding": "gzip"}, gzip.compress(b" " * 20_000_000),
+        ({"X-Amz-Target": TARGET + "ListMetrics", "Content-Encoding": "gzip"}, HUGE,
          413, "RequestEntityTooLarge"),
         ({"X-Amz-Target": TARGET + "ListMetrics"}, b" " * 17_000_000, 413, "RequestEntityTooLarge"),
     ],

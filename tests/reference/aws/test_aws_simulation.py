@@ -10,7 +10,7 @@ from reference.aws.simulation import data_of, lines_of
 START = 1_800_000_000.0
 """The start of a minute."""
 INVOCATION = Invocation(
-    "access-api", START + 59.5, 200, 30.0, 28.0, 20.0, None, 2, "r-1", "2027/01/15/[$LATEST]abc",
+    "access-api", START + 59.5, 200, 30.0, 28.0, 20.0, None, 2, "r-1", "abc",
 )  # fmt: skip
 OPERATION = TableOperation("access-table", "GetItem", START + 10, 3.0, 0.5, 0, False)
 
@@ -128,7 +128,7 @@ def test_a_cold_start_shows_in_the_report_and_in_a_decoy() -> None:
         ({"more": 1}, "expected an object with system, api, stage, invocations, operations"),
         ({"invocations": {}}, "invocations: expected a list of at most 100000 rows"),
         ({"invocations": [[1]]}, "invocations[0]: expected a list of function, started, status, gateway_ms, "
-         "integration_ms, duration_ms, init_ms, concurrent, request_id, stream"),
+         "integration_ms, duration_ms, init_ms, concurrent, request_id, instance"),
         ({"invocations": [list(INVOCATION._replace(status="200"))]}, "invocations[0].status: got '200'"),
         ({"invocations": [list(INVOCATION._replace(started=float("inf")))]}, "invocations[0].started: got inf"),
         ({"operations": [list(OPERATION._replace(latency_ms=-1.0))]}, "operations[0].latency_ms: got -1.0"),
