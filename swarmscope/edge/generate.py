@@ -22,6 +22,7 @@ from pathlib import Path
 
 from swarmscope.alerting.alertmanager_config import shipped_alertmanager_config
 from swarmscope.alerting.rule_files import alerting_files
+from swarmscope.aws.document import cloudwatch_metrics_page
 from swarmscope.dashboards.files import dashboard_files
 from swarmscope.document import MARK, exit_codes_page, metrics_page
 from swarmscope.edge.files import known_systems, load_system
@@ -36,6 +37,7 @@ GENERATORS: tuple[Generator, ...] = (
     schema_files,
     lambda _systems: {"docs/metrics.md": metrics_page()},
     lambda _systems: {"docs/exit-codes.md": exit_codes_page()},
+    lambda _systems: {"docs/cloudwatch-metrics.md": cloudwatch_metrics_page()},
     lambda _systems: {"swarmscope/report/result.schema.generated.json": schema_text()},
     alerting_files,
     lambda _systems: {"alerts/alertmanager.yml": shipped_alertmanager_config()},

@@ -1,4 +1,4 @@
-"""Cold starts are counted exactly: through the stand-in's logs, each once, in their run, on the right side of a limit."""
+"""Cold starts are counted exactly: from the stand-in's logs, each once, in their run, on the right side of a limit."""
 
 import json
 import random
@@ -23,7 +23,13 @@ LIMIT = 3.0
 
 
 def json_report(init_ms: float, name: str = "initDurationMs") -> str:
-    metrics = {"durationMs": 5.1, "billedDurationMs": 6, "memorySizeMB": 128, "maxMemoryUsedMB": 30, name: init_ms}
+    metrics = {
+        "durationMs": 5.1,
+        "billedDurationMs": 6,
+        "memorySizeMB": 128,
+        "maxMemoryUsedMB": 30,
+        name: init_ms,
+    }
     record = {"requestId": str(uuid.uuid4()), "metrics": metrics, "status": "success"}
     return json.dumps({"time": "2026-01-01T00:00:00Z", "type": "platform.report", "record": record})
 
@@ -67,7 +73,9 @@ def buckets(driven: Any, **labels: str) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("reader", LogReader)
-@pytest.mark.parametrize("slow", [2, 3])  # of 50: with 2 the 95th percentile is at the limit, with 3 it is not
+@pytest.mark.parametrize(
+    "slow", [2, 3]
+)  # of 50: with 2 the 95th percentile is at the limit, with 3 it is not
 def test_1000_lines_of_which_50_are_cold(
     aws: RunningAws, drive: Drive, clock: Any, reader: LogReader, slow: int
 ) -> None:
@@ -92,7 +100,9 @@ def test_1000_lines_of_which_50_are_cold(
     assert (found["3.0"] / found["+Inf"] >= 0.95) is (slow == 2)
     total = sum(Decimal(str(round(each, 2))) for each in cold) / 1000
     assert driven.value(f"{HISTOGRAM}_sum", function=function) == pytest.approx(float(total), abs=1e-9)
-    results = {sample.labels["result"]: sample.value for sample in driven.samples("aws_exporter_log_lines_total")}
+    results = {
+        sample.labels["result"]: sample.value for sample in driven.samples("aws_exporter_log_lines_total")
+    }
     assert results["cold_start"] == 50
     assert results["rejected"] == 200
     assert results["repeated"] > 0  # lines are read again, and not counted again
