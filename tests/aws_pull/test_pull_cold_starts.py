@@ -241,13 +241,51 @@ def test_the_bounds_have_every_limit_in_seconds() -> None:
     assert list(bounds) == sorted(set(bounds))
 
 
-def test_the_ratio_is_of_settled_minutes_only() -> None:
+def test_the_ratio_is_of_settled_minutes_of_its_run_only() -> None:
     counter = ColdStartCounter((Decimal(1),))
-    counter.follow(RunSpan("r", "s", 1210.0, None, 2000.0), ["f"])
+    run = RunSpan("r", "s", 1210.0, None, 2000.0)
+    counter.follow(run, ["f"])
     for at in (1200.0, 1250.0, 1270.0, 1330.0):
         counter.take(LogEvent("f", at, cold_line("text", 100)))
     (counts,) = [functions["f"] for functions in counter.counts().values()]
-    invocations = {1140: 1000.0, 1200: 10.0, 1260: 30.0, 1320: 500.0}
-    assert cold_start_ratio(counts, invocations, 1210.0, 1320.0) == 3 / 40
-    assert cold_start_ratio(counts, {}, 1210.0, 1320.0) is None
-    assert cold_start_ratio(counts, {1200: 0.0}, 1210.0, 1320.0) is None
+    invocations = {1140: 1000.0, 1200: 10.0, 1260: 30.0, 1320: 60.0, 1380: 10_000.0}
+    assert cold_start_ratio(counts, invocations, run, 1320.0) == 3 / 40
+    over = replace(run, stopped=1340.0)
+    assert cold_start_ratio(counts, invocations, over, 5000.0) == 4 / 100
+    assert cold_start_ratio(counts, {}, run, 1320.0) is None
+    assert cold_start_ratio(counts, {1200: 0.0}, run, 1320.0) is None
+
+
+def test_the_ratio_is_on_the_page_and_a_later_run_does_not_change_it(
+    aws: RunningAws, drive: Drive, clock: Any, locust: Any
+) -> None:
+    began = clock.now
+
+    def invoke(at: float, count: int) -> None:
+        calls = [
+            ["ratio", at, 200, 25, 24, 10, 500 if index == 0 else None, 1, str(uuid.uuid4()), "s"]
+            for index in range(count)
+        ]
+        batch = {"system": "access", "api": "a", "stage": "local", "invocations": calls, "operations": []}
+        aws.control("POST", "invocations", batch)
+
+    locust.start("r1", began)
+    invoke(began + 1, 20)
+    driven = drive(replace(settings("ratio"), delay_seconds=0), locust_url=locust.url)
+    clock.now += 30
+    driven.poll_logs()
+    driven.poll()
+    assert driven.value("aws_lambda_cold_start_ratio", run="r1") is None  # its minute has not settled
+    locust.stop(began + 31)
+    clock.now += 35
+    driven.poll_logs()
+    driven.poll()
+    assert driven.value("aws_lambda_cold_start_ratio", run="r1", function="ratio") == 1 / 20
+    locust.start("r2", began + 70)
+    invoke(began + 71, 4)
+    clock.now += 60
+    driven.poll_logs()
+    driven.poll()
+    assert driven.value("aws_lambda_cold_start_ratio", run="r1") == 1 / 20
+    assert driven.value("aws_lambda_cold_start_ratio", run="r2") == 1 / 4
+    assert driven.value(f"{HISTOGRAM}_count", run="r1") == 1  # the stand-in's INIT_REPORT is a decoy
