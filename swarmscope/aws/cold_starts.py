@@ -150,7 +150,7 @@ class ColdStartCounter:
 def cold_start_ratio(
     counts: InitCounts, invocations: Mapping[int, float], run: RunSpan, settled: float
 ) -> float | None:
-    """Cold starts over invocations, both of the minutes that the run touches and that have settled; None without any."""
+    """Cold starts over invocations, both of the settled minutes that the run touches; None without an invocation."""
     first = int(run.started // 60) * 60
     # Not the minutes of the run after it.
     end = settled if run.stopped is None else min(settled, ceil(run.stopped / 60) * 60)

@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reference.aws.running import RunningAws, running_aws
 from reference.lambda_functions import report_line
@@ -163,6 +165,22 @@ def test_a_failing_poll_settles_nothing_and_is_made_up_for(aws: RunningAws, driv
     assert driven.value("aws_exporter_poll_success", source="logs") == 1
 
 
+def test_a_function_whose_logs_cannot_be_read_leaves_the_others_fresh(
+    aws: RunningAws, drive: Drive, clock: Any
+) -> None:
+    for name in ("first", "second"):
+        write(aws, name, [(clock.now + 1, cold_line("text", 100))])
+    driven = drive(settings("first", "second"))
+    clock.now += 10
+    aws.put_faults([{"api": "FilterLogEvents", "kind": "access_denied", "times": 1}])
+    driven.poll_logs()
+    assert [driven.value(f"{HISTOGRAM}_count", function=name) for name in ("first", "second")] == [0, 1]
+    assert driven.value("aws_exporter_settled_timestamp_seconds", source="logs") == 0
+    driven.poll_logs()
+    assert [driven.value(f"{HISTOGRAM}_count", function=name) for name in ("first", "second")] == [1, 1]
+    assert driven.value("aws_exporter_settled_timestamp_seconds", source="logs") > 0
+
+
 def test_a_function_that_never_ran_has_no_log_group_and_that_is_no_failure(drive: Drive, clock: Any) -> None:
     driven = drive(settings("never"))
     clock.now += 10
@@ -205,6 +223,38 @@ def test_a_line_is_not_counted_before_it_is_known_that_its_run_still_went_on(dri
     counter.follow(replace(run, seen_until=1013.0), ["f"])
     assert counter.take(event) is LineResult.COLD_START
     assert counter.take(event) is LineResult.REPEATED
+
+
+@given(
+    events=st.lists(st.tuples(st.integers(0, 99), st.integers(1, 1500), st.booleans()), max_size=60),
+    reads=st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99)), max_size=12),
+    seed=st.integers(0, 2**32),
+)
+def test_each_cold_start_counts_once_whatever_is_read_how_often_in_which_order(
+    events: list[tuple[int, int, bool]], reads: list[tuple[int, int]], seed: int
+) -> None:
+    """Second and milliseconds of each line, and whether it is a decoy; windows that overlap as they like."""
+    lines = [
+        LogEvent("f", 1000.0 + at, decoy(index) if is_decoy else cold_line("text", ms), str(index))
+        for index, (at, ms, is_decoy) in enumerate(events)
+    ]
+    bounds = (Decimal("0.5"), Decimal(1))
+    counter = ColdStartCounter(bounds)
+    counter.follow(RunSpan("r", "s", 1010.0, 1080.0, 2000.0), ["f"])
+    chance = random.Random(seed)
+    for first, last in [*reads, (0, 99)]:
+        window = [line for line in lines if first <= line.timestamp - 1000 <= last]
+        chance.shuffle(window)
+        for line in window:
+            counter.take(line)
+    inside = [ms for at, ms, is_decoy in events if not is_decoy and at <= 80]
+    (counts,) = [functions["f"] for functions in counter.counts().values()]
+    assert counts.buckets == [
+        sum(ms <= 500 for ms in inside),
+        sum(500 < ms <= 1000 for ms in inside),
+        sum(ms > 1000 for ms in inside),
+    ]
+    assert counts.seconds == Decimal(sum(inside)) / 1000
 
 
 def test_an_event_without_an_id_is_known_by_its_request() -> None:
