@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from exporters.cloudwatch_pull.metrics_reader import scaled
 from reference.aws.running import RunningAws, running_aws
 from swarmscope.aws.families import ListedMetric
 from swarmscope.aws.settings import Api, AwsSettings
@@ -122,6 +123,7 @@ def test_families_of_aws_have_their_labels_units_and_zeros(aws: RunningAws, driv
     assert driven.value("aws_lambda_concurrent_executions", function="f") == 2
     assert driven.value("aws_lambda_throttles", function="idle") == 0  # nothing was throttled
     assert driven.value("aws_lambda_concurrent_executions", function="idle") is None  # not known
+    assert driven.value("aws_lambda_duration_seconds", function="f", stat="p50") == 0.2
     latency = {"table": "t", "operation": "GetItem"}
     assert driven.value("aws_dynamodb_request_latency_seconds", **latency, stat="p95") == 0.005
     assert driven.value("aws_dynamodb_request_latency_seconds", **latency, stat="SampleCount") == 1
@@ -295,3 +297,8 @@ def test_what_aws_answers_only_in_part_is_kept_as_it_was(
         clock.now += 5
         driven.refresh()
     assert driven.value("half") == 0
+
+
+def test_milliseconds_become_seconds_as_they_would_be_written() -> None:
+    assert [scaled(value, 0.001) for value in (1.12, 3.89, 250, 0.1)] == [0.00112, 0.00389, 0.25, 0.0001]
+    assert scaled(0.1 + 0.2, 1.0) == 0.1 + 0.2
