@@ -21,29 +21,29 @@ def metrics_page(metrics: Sequence[Metric] = METRICS) -> str:
     """docs/metrics.md: every series that the exporter publishes, and what Prometheus records from them."""
     return "\n".join(
         [
-            _comment("swarmscope/names.py"),
+            comment("swarmscope/names.py"),
             "",
             "# Metrics",
             "",
             "What the exporter publishes on `/metrics` (port 9646). Units are Prometheus' base units: seconds, bytes,",
             "ratios from 0 to 1, counts per second. Counters never go back: a new run is a new `run` label.",
             "",
-            _table(
+            table(
                 ("metric", "type", "labels", "meaning"),
-                ((f"`{m.name}`", m.type, _codes(m.labels), _cell(m.help)) for m in metrics),
+                ((f"`{m.name}`", m.type, codes(m.labels), cell(m.help)) for m in metrics),
             ),
             "",
             "## Values of labels",
             "",
-            _table(
+            table(
                 ("label", "values"),
                 (
-                    ("`outcome`", _codes(Outcome)),
-                    ("`state` of `locust_run_state`", _codes(RunState)),
+                    ("`outcome`", codes(Outcome)),
+                    ("`state` of `locust_run_state`", codes(RunState)),
                     (
                         "`phase`",
-                        f"{_codes(Phase)}, the names that a profile gives to its stages, and those of a climb: "
-                        f"{_codes(Part)}",
+                        f"{codes(Phase)}, the names that a profile gives to its stages, and those of a climb: "
+                        f"{codes(Part)}",
                     ),
                 ),
             ),
@@ -68,34 +68,38 @@ def metrics_page(metrics: Sequence[Metric] = METRICS) -> str:
 
 def exit_codes_page() -> str:
     """docs/exit-codes.md: what each exit code means."""
-    rows = [(str(code.value), code.name.replace("_", " "), _cell(code.meaning)) for code in ExitCode]
+    rows = [(str(code.value), code.name.replace("_", " "), cell(code.meaning)) for code in ExitCode]
     return "\n".join(
         [
-            _comment("swarmscope/errors.py"),
+            comment("swarmscope/errors.py"),
             "",
             "# Exit codes",
             "",
             "One owner decides the exit code of a run, so that a pipeline can act on it. 1 to 3 stay Locust's and",
             "locust-plugins' own: a `1` is an error inside Locust, a `3` a failed `--check-*` option.",
             "",
-            _table(("code", "name", "meaning"), rows),
+            table(("code", "name", "meaning"), rows),
             "",
         ]
     )
 
 
-def _comment(source: str) -> str:
+def comment(source: str) -> str:
+    """The first line of a generated page."""
     return f"<!-- {origin(source)} -->"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table; what stands in its cells is ready Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _codes(words: Iterable[str]) -> str:
+def codes(words: Iterable[str]) -> str:
+    """Words as code, with commas."""
     return ", ".join(f"`{word}`" for word in words) or "none"
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
+    """Text as a table's cell can hold it."""
     return text.replace("|", "\\|")

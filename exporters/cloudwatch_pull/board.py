@@ -58,11 +58,8 @@ class Board:
                 query: self._timelines.get(query) or Timeline(query.period, nil_is_zero=query.nil_is_zero)
                 for query in queries
             }
-            if since != self._wanted_since:
-                self._wanted_since = since
-                for minutes in self._invocations.values():
-                    for minute in [minute for minute in minutes if minute < since - 60]:
-                        del minutes[minute]
+            self._wanted_since = since
+            self._forget_invocations(since)
             self._changed = True
 
     def read_until(self, batch: Iterable[Query]) -> list[int | None]:
@@ -182,6 +179,15 @@ class Board:
             self._own.add(DROPPED_SERIES, dropped)
         return shown
 
+    def _forget_invocations(self, since: float) -> None:
+        """Keep the minutes of the runs that are on the page."""
+        runs = self._cold_starts.counts() if self._cold_starts is not None else {}
+        oldest = min([since, *(run.started for run in runs)]) - 60
+        for function, minutes in self._invocations.items():
+            self._invocations[function] = {
+                minute: value for minute, value in minutes.items() if minute >= oldest
+            }
+
     def _metrics_settled(self) -> float | None:
         if not self._timelines:
             return None
@@ -199,7 +205,7 @@ class Board:
             for function, cold in functions.items()
             if (
                 ratio := cold_start_ratio(
-                    cold, self._invocations.get(function, {}), run.started, min(settled, self._logs_settled)
+                    cold, self._invocations.get(function, {}), run, min(settled, self._logs_settled)
                 )
             )
             is not None

@@ -51,9 +51,13 @@ _LONGEST_MESSAGE = 300
 class CallFailed(Exception):
     """A call of AWS that brought nothing."""
 
-    def __init__(self, operation: str, result: CallResult, words: str) -> None:
+    def __init__(
+        self, operation: str, result: CallResult, words: str, *, credentials_fail: bool = False
+    ) -> None:
         super().__init__(f"{operation}: {words}")
         self.result = result
+        self.credentials_fail = credentials_fail
+        """Whether every other call would fail for the same reason."""
 
 
 class AwsCalls:
@@ -103,7 +107,7 @@ class AwsCalls:
         self._own.add(API_CALLS, 1, asked if asked in CALLED else operation, result)
         if about:
             self._tell(about, words)
-        return CallFailed(asked, result, words)
+        return CallFailed(asked, result, words, credentials_fail=about == "credentials")
 
     def _tell(self, about: str, words: str) -> None:
         with self._lock:

@@ -29,7 +29,13 @@ _HERE = ("127.0.0.1", "localhost", "::1")
 class Clients:
     """The clients of one account, made when they are first wanted; safe to use from several threads."""
 
-    def __init__(self, settings: AwsSettings, on_assumed: Callable[[], None] = lambda: None, *, role_seconds: int = ROLE_SECONDS) -> None:
+    def __init__(
+        self,
+        settings: AwsSettings,
+        on_assumed: Callable[[], None] = lambda: None,
+        *,
+        role_seconds: int = ROLE_SECONDS,
+    ) -> None:
         """`on_assumed` is told of every call of AssumeRole: botocore makes them when it wants to."""
         self._settings = settings
         self._on_assumed = on_assumed

@@ -30,23 +30,20 @@ MOST_PAGES = 2000
 QUERY_SECONDS = 60
 NO_SUCH_GROUP = "ResourceNotFoundException"
 """A function's log group is made when it first runs: until then there are no lines, and that is no failure."""
-Groups = Mapping[str, str]
-"""Function → its log group."""
-Page = tuple[str, list[LogEvent]]
 
 
 class LogReader(Protocol):
-    """Reads lines of several functions."""
+    """Reads a function's lines."""
 
     def pages(
-        self, groups: Groups, starts: Mapping[str, float], end: float, wait: Wait
+        self, function: str, group: str, start: float, end: float, wait: Wait
     ) -> Iterator[list[LogEvent]]:
-        """The lines of each function from its start to the end, page by page; raises CallFailed."""
+        """The lines of the log group from start to end, page by page; raises CallFailed."""
         ...
 
 
 class FilterReader:
-    """FilterLogEvents: sees every line within seconds, one function at a time."""
+    """FilterLogEvents: sees every line within seconds."""
 
     def __init__(self, calls: AwsCalls, pacer: Pacer | None = None) -> None:
         self._calls = calls
@@ -54,32 +51,28 @@ class FilterReader:
         self._chance = random.Random()
 
     def pages(
-        self, groups: Groups, starts: Mapping[str, float], end: float, wait: Wait
+        self, function: str, group: str, start: float, end: float, wait: Wait
     ) -> Iterator[list[LogEvent]]:
         """See LogReader."""
-        for function, group in groups.items():
-            request: dict[str, Any] = {
-                "logGroupName": group,
-                "filterPattern": FILTER_PATTERN,
-                "startTime": int(starts[function] * 1000),
-                "endTime": int(end * 1000),
-            }
-            for _ in range(MOST_PAGES):
-                page = self._page(request, wait)
-                if page is None:
-                    break
-                yield [
-                    LogEvent(function, event["timestamp"] / 1000, event["message"], event.get("eventId", ""))
-                    for event in page["events"]
-                ]
-                # An empty page with a token is ordinary: nothing was found in what has been searched so far.
-                if not page.get("nextToken"):
-                    break
-                request["nextToken"] = page["nextToken"]
-            else:
-                raise CallFailed(
-                    "FilterLogEvents", CallResult.ERROR, f"more than {MOST_PAGES} pages of {group}"
-                )
+        request: dict[str, Any] = {
+            "logGroupName": group,
+            "filterPattern": FILTER_PATTERN,
+            "startTime": int(start * 1000),
+            "endTime": int(end * 1000),
+        }
+        for _ in range(MOST_PAGES):
+            page = self._page(request, wait)
+            if page is None:
+                return
+            yield [
+                LogEvent(function, event["timestamp"] / 1000, event["message"], event.get("eventId", ""))
+                for event in page["events"]
+            ]
+            # An empty page with a token is ordinary: nothing was found in what has been searched so far.
+            if not page.get("nextToken"):
+                return
+            request["nextToken"] = page["nextToken"]
+        raise CallFailed("FilterLogEvents", CallResult.ERROR, f"more than {MOST_PAGES} pages of {group}")
 
     def _page(self, request: Mapping[str, Any], wait: Wait) -> Any:
         def ask() -> Any:
@@ -96,32 +89,30 @@ class FilterReader:
 
 
 class InsightsReader:
-    """Logs Insights: a query for each function, billed by what it scans."""
+    """Logs Insights, billed by what it scans."""
 
     def __init__(self, calls: AwsCalls, own: OwnMetrics, pacing: Pacing, prices: Prices) -> None:
         self._calls, self._own, self._pacing, self._prices = calls, own, pacing, prices
         self._chance = random.Random()
 
     def pages(
-        self, groups: Groups, starts: Mapping[str, float], end: float, wait: Wait
+        self, function: str, group: str, start: float, end: float, wait: Wait
     ) -> Iterator[list[LogEvent]]:
         """See LogReader."""
         scanned = 0.0
-        for function, group in groups.items():
-            # Both ends are whole seconds, and in.
-            spans = [(int(starts[function]), int(end))]
-            while spans:
-                first, last = spans.pop()
-                answer = self._answer(group, first, last, wait)
-                if answer is None:
-                    continue
-                statistics = answer.get("statistics", {})
-                scanned += float(statistics.get("bytesScanned", 0.0))
-                middle = (first + last) // 2
-                if len(answer["results"]) >= MOST_LINES and first < last:
-                    spans += [(first, middle), (middle + 1, last)]
-                yield [event for row in answer["results"] if (event := _event(function, row)) is not None]
-        self._pacing.scanned(scanned)
+        # Both ends are whole seconds, and in.
+        spans = [(int(start), int(end))]
+        while spans:
+            first, last = spans.pop()
+            answer = self._answer(group, first, last, wait)
+            if answer is None:
+                continue
+            scanned += float(answer.get("statistics", {}).get("bytesScanned", 0.0))
+            middle = (first + last) // 2
+            if len(answer["results"]) >= MOST_LINES and first < last:
+                spans += [(first, middle), (middle + 1, last)]
+            yield [event for row in answer["results"] if (event := _event(function, row)) is not None]
+        self._pacing.scanned(function, scanned)
 
     def _answer(self, group: str, start: int, end: int, wait: Wait) -> Any:
         """What a query found; None when there is no such log group."""

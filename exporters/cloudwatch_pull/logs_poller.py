@@ -83,22 +83,26 @@ class LogsPoller:
         return self._settled >= run.stopped or now > run.stopped + self._settle_within_seconds
 
     def _read(self, run: RunSpan, functions: tuple[str, ...], now: float, wait: Wait) -> bool:
-        groups = {name: self._settings.log_groups.get(name, f"/aws/lambda/{name}") for name in functions}
         late = self._settings.delay_seconds
-        # Twice the delay back: lines that are later still are counted, too, while it costs only a longer window.
-        starts = {name: max(run.begins, self._cursors.get(name, 0.0) - late) for name in functions}
         end = now if run.stopped is None else min(now, run.stopped)
-        try:
-            for events in self._reader.pages(groups, starts, end, wait):
-                self._board.take(events)
-        except CallFailed:
-            return False
-        # What came after Locust was last seen was not counted yet: it is read again.
+        # What came after Locust was last seen is not counted yet: it is read again.
         known = min(now, run.seen_until) if run.stopped is None else now
+        succeeded = True
         for name in functions:
-            self._cursors[name] = max(self._cursors.get(name, 0.0), min(end, known) - late)
-        self._settled = max(self._settled, known - late)
-        self._board.logs_are_settled(
-            self._settled, min((self._cursors[name] - late for name in functions), default=now) - 1.0
-        )
-        return True
+            group = self._settings.log_groups.get(name, f"/aws/lambda/{name}")
+            # Twice the delay back: lines that are later still are counted, too, while it costs only a longer window.
+            start = max(run.begins, self._cursors.get(name, 0.0) - late)
+            try:
+                for events in self._reader.pages(name, group, start, end, wait):
+                    self._board.take(events)
+            except CallFailed as failed:
+                succeeded = False
+                if failed.credentials_fail:
+                    break
+            else:
+                self._cursors[name] = max(self._cursors.get(name, 0.0), min(end, known) - late)
+        if succeeded:
+            self._settled = max(self._settled, known - late)
+        oldest = min((self._cursors.get(name, 0.0) for name in functions), default=now)
+        self._board.logs_are_settled(self._settled, oldest - late - 1.0)
+        return succeeded

@@ -18,7 +18,7 @@ from exporters.cloudwatch_pull.calls import CallFailed
 from exporters.cloudwatch_pull.discovery import Discovery
 from exporters.cloudwatch_pull.metrics_reader import MetricsReader
 from exporters.cloudwatch_pull.own_metrics import CallResult, OwnMetrics
-from exporters.cloudwatch_pull.pacing import Pacing
+from exporters.cloudwatch_pull.pacing import SHORTEST_SECONDS, Pacing
 from exporters.cloudwatch_pull.run_watch import RunWatch
 from swarmscope.aws.families import POLL_DURATION, POLL_SUCCESS, Source
 from swarmscope.aws.queries import Query, wanted_queries
@@ -139,7 +139,7 @@ class MetricsPoller:
 
     def _next(self, now: float, interval: float, *, read: bool, succeeded: bool) -> float:
         if not succeeded:
-            return now + min(interval, self._settings.poll_seconds)
+            return now + max(SHORTEST_SECONDS, min(interval, self._settings.poll_seconds))
         # Nothing is asked before a period has settled; a moment later, in case the clocks differ by that much.
         after = now + interval - 1.0 if read and interval > self._shortest() else now
         return min(

@@ -46,7 +46,7 @@ class MetricsReader:
                 status[index] = result.get("StatusCode", _COMPLETE)
                 scale = batch[index].scale
                 for moment, value in zip(result["Timestamps"], result["Values"], strict=True):
-                    values[index][round(moment.timestamp())] = value * scale
+                    values[index][round(moment.timestamp())] = scaled(value, scale)
             if not page.get("NextToken"):
                 break
             request["NextToken"] = page["NextToken"]
@@ -64,6 +64,11 @@ class MetricsReader:
         self._own.add(BILLED_METRICS, metrics)
         self._own.add(COST, metrics_cost(metrics, self._prices))
         return page
+
+
+def scaled(value: float, scale: float) -> float:
+    """The value in base units, as it would be written: 1.12 ms are 0.00112 s and not 0.0011200000000000001."""
+    return value if scale == 1.0 else float(f"{value * scale:.15g}")
 
 
 def _request(batch: Sequence[Query], window: Window) -> dict[str, Any]:

@@ -14,6 +14,9 @@ from swarmscope.aws.windows import Group
 
 _log = logging.getLogger(__name__)
 
+SHORTEST_SECONDS = 1.0
+"""Between two polls, whatever somebody asks for."""
+
 
 class Pacing:
     """The interval of each source; both pollers ask, so it locks."""
@@ -23,7 +26,7 @@ class Pacing:
         self._own = own
         self._lock = threading.Lock()
         self._groups: tuple[Group, ...] = ()
-        self._scanned_bytes = 0.0
+        self._scanned_bytes: dict[str, float] = {}
         self._is_limited = False
 
     def metrics_interval(self, groups: Sequence[Group], *, is_idle: bool = False) -> float:
@@ -39,14 +42,14 @@ class Pacing:
     def logs_interval(self) -> float:
         """Seconds between two polls of logs."""
         with self._lock:
-            interval = self._pace().logs
+            interval = max(SHORTEST_SECONDS, self._pace().logs)
         self._own.set(POLL_INTERVAL, interval, Source.LOGS)
         return interval
 
-    def scanned(self, scanned_bytes: float) -> None:
-        """A Logs Insights query has scanned so much: the next is expected to scan as much."""
+    def scanned(self, function: str, scanned_bytes: float) -> None:
+        """Logs Insights has scanned so much for a function: the next time it is expected to be as much."""
         with self._lock:
-            self._scanned_bytes = scanned_bytes
+            self._scanned_bytes[function] = scanned_bytes
 
     def idle(self) -> None:
         """Metrics are not asked for now."""
@@ -59,7 +62,7 @@ class Pacing:
             self._groups,
             poll_seconds=settings.poll_seconds,
             logs_poll_seconds=cold_starts.poll_seconds if cold_starts else 0.0,
-            scanned_bytes=self._scanned_bytes,
+            scanned_bytes=sum(self._scanned_bytes.values()),
             limit_per_hour=settings.cost_limit_dollars_per_hour,
             prices=settings.prices,
         )

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from math import ceil
 from typing import NamedTuple
 
 from swarmscope.aws.log_lines import read_cold_start
@@ -147,12 +148,15 @@ class ColdStartCounter:
 
 
 def cold_start_ratio(
-    counts: InitCounts, invocations: Mapping[int, float], started: float, settled: float
+    counts: InitCounts, invocations: Mapping[int, float], run: RunSpan, settled: float
 ) -> float | None:
-    """Cold starts over invocations, both of the run's settled minutes; None without an invocation."""
-    first = int(started // 60) * 60
-    called = sum(value for minute, value in invocations.items() if minute >= first and minute + 60 <= settled)
-    cold = sum(
-        count for minute, count in counts.minutes.items() if minute >= first and minute + 60 <= settled
-    )
-    return cold / called if called > 0 else None
+    """Cold starts over invocations, both of the settled minutes that the run touches; None without an invocation."""
+    first = int(run.started // 60) * 60
+    # Not the minutes of the run after it.
+    end = settled if run.stopped is None else min(settled, ceil(run.stopped / 60) * 60)
+
+    def during(by_minute: Mapping[int, float]) -> float:
+        return sum(value for minute, value in by_minute.items() if minute >= first and minute + 60 <= end)
+
+    called = during(invocations)
+    return during(counts.minutes) / called if called > 0 else None

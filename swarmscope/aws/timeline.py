@@ -82,7 +82,11 @@ class Timeline:
     @property
     def shown(self) -> Point | None:
         """The point on the page; None where there is none, or where the period after it is known to be empty."""
-        return Point(self._shown, self._points[self._shown]) if self._is_shown and self._shown is not None else None
+        return (
+            Point(self._shown, self._points[self._shown])
+            if self._is_shown and self._shown is not None
+            else None
+        )
 
     def is_older(self, oldest: float) -> bool:
         """Whether the point on the page ended at that moment or before."""

@@ -23,6 +23,7 @@ from pathlib import Path
 from swarmscope.alerting.alertmanager_config import shipped_alertmanager_config
 from swarmscope.alerting.rule_files import alerting_files
 from swarmscope.aws import policies
+from swarmscope.aws.document import cloudwatch_metrics_page
 from swarmscope.dashboards.files import dashboard_files
 from swarmscope.document import MARK, exit_codes_page, metrics_page
 from swarmscope.edge.files import known_systems, load_system
@@ -38,6 +39,7 @@ GENERATORS: tuple[Generator, ...] = (
     lambda _systems: {"docs/metrics.md": metrics_page()},
     lambda _systems: {"docs/exit-codes.md": exit_codes_page()},
     lambda _systems: {policies.PATH: policies.policy_page()},
+    lambda _systems: {"docs/cloudwatch-metrics.md": cloudwatch_metrics_page()},
     lambda _systems: {"swarmscope/report/result.schema.generated.json": schema_text()},
     alerting_files,
     lambda _systems: {"alerts/alertmanager.yml": shipped_alertmanager_config()},

@@ -16,7 +16,8 @@ TARGETS = (Target("cold", Kind.MAX, Decimal(3), "3s", query="x", unit="s"),)
 def settings(path: Path) -> AwsSettings:
     document = json.loads(path.read_text())
     listed = tuple(
-        ListedMetric(**{**each, "statistics": tuple(each["statistics"])}) for each in document.pop("metrics", ())
+        ListedMetric(**{**each, "statistics": tuple(each["statistics"])})
+        for each in document.pop("metrics", ())
     )
     cold = document.pop("cold_starts", None)
     functions = tuple(document.pop("functions", ()))

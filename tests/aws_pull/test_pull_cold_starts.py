@@ -1,4 +1,4 @@
-"""Cold starts are counted exactly: through the stand-in's logs, each once, in their run, on the right side of a limit."""
+"""Cold starts are counted exactly: from the stand-in's logs, each once, in their run, on the right side of a limit."""
 
 import json
 import random
@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reference.aws.running import RunningAws, running_aws
 from reference.lambda_functions import report_line
@@ -23,7 +25,13 @@ LIMIT = 3.0
 
 
 def json_report(init_ms: float, name: str = "initDurationMs") -> str:
-    metrics = {"durationMs": 5.1, "billedDurationMs": 6, "memorySizeMB": 128, "maxMemoryUsedMB": 30, name: init_ms}
+    metrics = {
+        "durationMs": 5.1,
+        "billedDurationMs": 6,
+        "memorySizeMB": 128,
+        "maxMemoryUsedMB": 30,
+        name: init_ms,
+    }
     record = {"requestId": str(uuid.uuid4()), "metrics": metrics, "status": "success"}
     return json.dumps({"time": "2026-01-01T00:00:00Z", "type": "platform.report", "record": record})
 
@@ -67,7 +75,9 @@ def buckets(driven: Any, **labels: str) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("reader", LogReader)
-@pytest.mark.parametrize("slow", [2, 3])  # of 50: with 2 the 95th percentile is at the limit, with 3 it is not
+@pytest.mark.parametrize(
+    "slow", [2, 3]
+)  # of 50: with 2 the 95th percentile is at the limit, with 3 it is not
 def test_1000_lines_of_which_50_are_cold(
     aws: RunningAws, drive: Drive, clock: Any, reader: LogReader, slow: int
 ) -> None:
@@ -92,7 +102,9 @@ def test_1000_lines_of_which_50_are_cold(
     assert (found["3.0"] / found["+Inf"] >= 0.95) is (slow == 2)
     total = sum(Decimal(str(round(each, 2))) for each in cold) / 1000
     assert driven.value(f"{HISTOGRAM}_sum", function=function) == pytest.approx(float(total), abs=1e-9)
-    results = {sample.labels["result"]: sample.value for sample in driven.samples("aws_exporter_log_lines_total")}
+    results = {
+        sample.labels["result"]: sample.value for sample in driven.samples("aws_exporter_log_lines_total")
+    }
     assert results["cold_start"] == 50
     assert results["rejected"] == 200
     assert results["repeated"] > 0  # lines are read again, and not counted again
@@ -153,6 +165,22 @@ def test_a_failing_poll_settles_nothing_and_is_made_up_for(aws: RunningAws, driv
     assert driven.value("aws_exporter_poll_success", source="logs") == 1
 
 
+def test_a_function_whose_logs_cannot_be_read_leaves_the_others_fresh(
+    aws: RunningAws, drive: Drive, clock: Any
+) -> None:
+    for name in ("first", "second"):
+        write(aws, name, [(clock.now + 1, cold_line("text", 100))])
+    driven = drive(settings("first", "second"))
+    clock.now += 10
+    aws.put_faults([{"api": "FilterLogEvents", "kind": "access_denied", "times": 1}])
+    driven.poll_logs()
+    assert [driven.value(f"{HISTOGRAM}_count", function=name) for name in ("first", "second")] == [0, 1]
+    assert driven.value("aws_exporter_settled_timestamp_seconds", source="logs") == 0
+    driven.poll_logs()
+    assert [driven.value(f"{HISTOGRAM}_count", function=name) for name in ("first", "second")] == [1, 1]
+    assert driven.value("aws_exporter_settled_timestamp_seconds", source="logs") > 0
+
+
 def test_a_function_that_never_ran_has_no_log_group_and_that_is_no_failure(drive: Drive, clock: Any) -> None:
     driven = drive(settings("never"))
     clock.now += 10
@@ -197,6 +225,38 @@ def test_a_line_is_not_counted_before_it_is_known_that_its_run_still_went_on(dri
     assert counter.take(event) is LineResult.REPEATED
 
 
+@given(
+    events=st.lists(st.tuples(st.integers(0, 99), st.integers(1, 1500), st.booleans()), max_size=60),
+    reads=st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99)), max_size=12),
+    seed=st.integers(0, 2**32),
+)
+def test_each_cold_start_counts_once_whatever_is_read_how_often_in_which_order(
+    events: list[tuple[int, int, bool]], reads: list[tuple[int, int]], seed: int
+) -> None:
+    """Second and milliseconds of each line, and whether it is a decoy; windows that overlap as they like."""
+    lines = [
+        LogEvent("f", 1000.0 + at, decoy(index) if is_decoy else cold_line("text", ms), str(index))
+        for index, (at, ms, is_decoy) in enumerate(events)
+    ]
+    bounds = (Decimal("0.5"), Decimal(1))
+    counter = ColdStartCounter(bounds)
+    counter.follow(RunSpan("r", "s", 1010.0, 1080.0, 2000.0), ["f"])
+    chance = random.Random(seed)
+    for first, last in [*reads, (0, 99)]:
+        window = [line for line in lines if first <= line.timestamp - 1000 <= last]
+        chance.shuffle(window)
+        for line in window:
+            counter.take(line)
+    inside = [ms for at, ms, is_decoy in events if not is_decoy and at <= 80]
+    (counts,) = [functions["f"] for functions in counter.counts().values()]
+    assert counts.buckets == [
+        sum(ms <= 500 for ms in inside),
+        sum(500 < ms <= 1000 for ms in inside),
+        sum(ms > 1000 for ms in inside),
+    ]
+    assert counts.seconds == Decimal(sum(inside)) / 1000
+
+
 def test_an_event_without_an_id_is_known_by_its_request() -> None:
     counter = ColdStartCounter((Decimal(1),))
     counter.follow(RunSpan("r", "s", 1000.0, None, 2000.0), ["f"])
@@ -231,13 +291,51 @@ def test_the_bounds_have_every_limit_in_seconds() -> None:
     assert list(bounds) == sorted(set(bounds))
 
 
-def test_the_ratio_is_of_settled_minutes_only() -> None:
+def test_the_ratio_is_of_settled_minutes_of_its_run_only() -> None:
     counter = ColdStartCounter((Decimal(1),))
-    counter.follow(RunSpan("r", "s", 1210.0, None, 2000.0), ["f"])
+    run = RunSpan("r", "s", 1210.0, None, 2000.0)
+    counter.follow(run, ["f"])
     for at in (1200.0, 1250.0, 1270.0, 1330.0):
         counter.take(LogEvent("f", at, cold_line("text", 100)))
     (counts,) = [functions["f"] for functions in counter.counts().values()]
-    invocations = {1140: 1000.0, 1200: 10.0, 1260: 30.0, 1320: 500.0}
-    assert cold_start_ratio(counts, invocations, 1210.0, 1320.0) == 3 / 40
-    assert cold_start_ratio(counts, {}, 1210.0, 1320.0) is None
-    assert cold_start_ratio(counts, {1200: 0.0}, 1210.0, 1320.0) is None
+    invocations = {1140: 1000.0, 1200: 10.0, 1260: 30.0, 1320: 60.0, 1380: 10_000.0}
+    assert cold_start_ratio(counts, invocations, run, 1320.0) == 3 / 40
+    over = replace(run, stopped=1340.0)
+    assert cold_start_ratio(counts, invocations, over, 5000.0) == 4 / 100
+    assert cold_start_ratio(counts, {}, run, 1320.0) is None
+    assert cold_start_ratio(counts, {1200: 0.0}, run, 1320.0) is None
+
+
+def test_the_ratio_is_on_the_page_and_a_later_run_does_not_change_it(
+    aws: RunningAws, drive: Drive, clock: Any, locust: Any
+) -> None:
+    began = clock.now
+
+    def invoke(at: float, count: int) -> None:
+        calls = [
+            ["ratio", at, 200, 25, 24, 10, 500 if index == 0 else None, 1, str(uuid.uuid4()), "s"]
+            for index in range(count)
+        ]
+        batch = {"system": "access", "api": "a", "stage": "local", "invocations": calls, "operations": []}
+        aws.control("POST", "invocations", batch)
+
+    locust.start("r1", began)
+    invoke(began + 1, 20)
+    driven = drive(replace(settings("ratio"), delay_seconds=0), locust_url=locust.url)
+    clock.now += 30
+    driven.poll_logs()
+    driven.poll()
+    assert driven.value("aws_lambda_cold_start_ratio", run="r1") is None  # its minute has not settled
+    locust.stop(began + 31)
+    clock.now += 35
+    driven.poll_logs()
+    driven.poll()
+    assert driven.value("aws_lambda_cold_start_ratio", run="r1", function="ratio") == 1 / 20
+    locust.start("r2", began + 70)
+    invoke(began + 71, 4)
+    clock.now += 60
+    driven.poll_logs()
+    driven.poll()
+    assert driven.value("aws_lambda_cold_start_ratio", run="r1") == 1 / 20
+    assert driven.value("aws_lambda_cold_start_ratio", run="r2") == 1 / 4
+    assert driven.value(f"{HISTOGRAM}_count", run="r1") == 1  # the stand-in's INIT_REPORT is a decoy

@@ -15,12 +15,23 @@ PRICES = Prices()
 
 
 def group(count: int, period: int = 60) -> Group:
-    return Group(period, 120.0, tuple(Query(Series(f"s{index}", ()), "n", "m", (), "Sum", period) for index in range(count)))
+    return Group(
+        period,
+        120.0,
+        tuple(Query(Series(f"s{index}", ()), "n", "m", (), "Sum", period) for index in range(count)),
+    )
 
 
-def paced(*asked: Group, poll: float = 60.0, limit: float = 1.0, logs: float = 0.0, scanned: float = 0.0) -> Pace:
+def paced(
+    *asked: Group, poll: float = 60.0, limit: float = 1.0, logs: float = 0.0, scanned: float = 0.0
+) -> Pace:
     return pace(
-        asked, poll_seconds=poll, logs_poll_seconds=logs, scanned_bytes=scanned, limit_per_hour=limit, prices=PRICES
+        asked,
+        poll_seconds=poll,
+        logs_poll_seconds=logs,
+        scanned_bytes=scanned,
+        limit_per_hour=limit,
+        prices=PRICES,
     )
 
 

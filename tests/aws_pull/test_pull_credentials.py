@@ -17,7 +17,7 @@ from swarmscope.aws.settings import AwsSettings, ColdStarts
 
 Drive = Callable[..., Any]
 ROLE = "arn:aws:iam::123456789012:role/reader"
-SECRET = "testing-secret-nobody-may-see"  # noqa: S105
+SECRET = "testing-secret-nobody-may-see"
 
 
 def settings(namespace: str = "Shop/Keys", **more: Any) -> AwsSettings:
@@ -44,7 +44,11 @@ def result(driven: Any, operation: str, result: str) -> float | None:
 
 
 def test_missing_credentials_are_told_once_and_the_exporter_goes_on(
-    drive: Drive, clock: Any, put_point: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    drive: Drive,
+    clock: Any,
+    put_point: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     put_point("Shop/Keys", "Sales", clock.now, 5)
     caplog.set_level(logging.INFO)
@@ -72,7 +76,11 @@ def test_missing_credentials_are_told_once_and_the_exporter_goes_on(
 
 
 def test_wrong_credentials_are_told_once_whatever_is_asked(
-    aws: RunningAws, drive: Drive, clock: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    aws: RunningAws,
+    drive: Drive,
+    clock: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     caplog.set_level(logging.DEBUG, "exporters")
@@ -128,7 +136,8 @@ def test_an_assumed_roles_credentials_are_refreshed_before_they_expire(aws: Runn
     calls = AwsCalls(clients, OwnMetrics(CALLED, (), (), ()))
     aws.clear_calls()
     arns = [
-        calls.call("sts", "GetCallerIdentity", lambda client: client.get_caller_identity())["Arn"] for _ in range(3)
+        calls.call("sts", "GetCallerIdentity", lambda client: client.get_caller_identity())["Arn"]
+        for _ in range(3)
     ]
     assert all(":assumed-role/reader/swarmscope-cloudwatch-exporter" in arn for arn in arns), arns
     assert aws.calls()["AssumeRole"]["calls"] == len(assumed) >= 3
@@ -173,7 +182,9 @@ def test_an_address_where_nobody_listens_is_an_error_of_the_call(drive: Drive, c
     clock.now += 61
     driven.poll()
     assert result(driven, "GetMetricData", "error") == 1
-    with pytest.raises(CallFailed, match="AWS cannot be asked for GetMetricData: EndpointConnectionError") as failed:
+    with pytest.raises(
+        CallFailed, match="AWS cannot be asked for GetMetricData: EndpointConnectionError"
+    ) as failed:
         driven.exporter._calls.call("cloudwatch", "GetMetricData", lambda client: client.get_metric_data(
             StartTime=0, EndTime=60, MetricDataQueries=[]))  # fmt: skip
     assert failed.value.result is CallResult.ERROR

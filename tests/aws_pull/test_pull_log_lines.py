@@ -17,7 +17,13 @@ REPORT = (
 
 
 def platform_report(**metrics: Any) -> dict[str, Any]:
-    measured = {"durationMs": 12.3, "billedDurationMs": 13, "memorySizeMB": 128, "maxMemoryUsedMB": 18, **metrics}
+    measured = {
+        "durationMs": 12.3,
+        "billedDurationMs": 13,
+        "memorySizeMB": 128,
+        "maxMemoryUsedMB": 18,
+        **metrics,
+    }
     return {
         "time": "2026-01-01T00:00:00.000Z",
         "type": "platform.report",
@@ -32,7 +38,11 @@ def platform_report(**metrics: Any) -> dict[str, Any]:
         (f"{REPORT}Init Duration: 3000.00 ms\t", "3", False),
         (f"{REPORT}Init Duration: 250 ms", "0.25", False),
         (f"{REPORT}Init Duration: 900.1 ms\tStatus: timeout", "0.9001", False),
-        (f"{REPORT}Init Duration: 1.5 ms\t\nXRAY TraceId: 1-5e-a\tSegmentId: 1\tSampled: true\t\n", "0.0015", False),
+        (
+            f"{REPORT}Init Duration: 1.5 ms\t\nXRAY TraceId: 1-5e-a\tSegmentId: 1\tSampled: true\t\n",
+            "0.0015",
+            False,
+        ),
         (f"{REPORT}Restore Duration: 684.36 ms\tBilled Restore Duration: 197 ms\t", "0.68436", True),
         (json.dumps(platform_report(initDurationMs=2999.99)), "2.99999", False),
         (json.dumps(platform_report(restoreDurationMs=300)), "0.3", True),

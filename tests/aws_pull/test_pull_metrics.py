@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from exporters.cloudwatch_pull.metrics_reader import scaled
 from reference.aws.running import RunningAws, running_aws
 from swarmscope.aws.families import ListedMetric
 from swarmscope.aws.settings import Api, AwsSettings
@@ -15,7 +16,8 @@ Drive = Callable[..., Any]
 
 def listed(count: int, namespace: str = "Load/Many") -> tuple[ListedMetric, ...]:
     return tuple(
-        ListedMetric(f"many_{index:04}", namespace, f"M{index:04}", statistics=("Sum",)) for index in range(count)
+        ListedMetric(f"many_{index:04}", namespace, f"M{index:04}", statistics=("Sum",))
+        for index in range(count)
     )
 
 
@@ -58,8 +60,8 @@ def test_every_page_is_merged(drive: Drive, clock: Any) -> None:
         assert aws.calls()["GetMetricData"]["calls"] > 3
         seen: dict[int, list[float]] = {index: [] for index in range(20)}
         for _ in range(3):
-            for index in seen:
-                seen[index].append(driven.value(f"many_{index:04}"))
+            for index, values in seen.items():
+                values.append(driven.value(f"many_{index:04}"))
             clock.now += 6
             driven.refresh()
         assert seen == {index: [index, 100 + index, 200 + index] for index in range(20)}
@@ -106,7 +108,11 @@ def test_families_of_aws_have_their_labels_units_and_zeros(aws: RunningAws, driv
     )
     driven = drive(
         AwsSettings(
-            functions=("f", "idle"), tables=("t",), apis=(Api("shop", "prod"),), delay_seconds=0, max_age_seconds=600
+            functions=("f", "idle"),
+            tables=("t",),
+            apis=(Api("shop", "prod"),),
+            delay_seconds=0,
+            max_age_seconds=600,
         )
     )
     clock.now += 60
@@ -117,6 +123,7 @@ def test_families_of_aws_have_their_labels_units_and_zeros(aws: RunningAws, driv
     assert driven.value("aws_lambda_concurrent_executions", function="f") == 2
     assert driven.value("aws_lambda_throttles", function="idle") == 0  # nothing was throttled
     assert driven.value("aws_lambda_concurrent_executions", function="idle") is None  # not known
+    assert driven.value("aws_lambda_duration_seconds", function="f", stat="p50") == 0.2
     latency = {"table": "t", "operation": "GetItem"}
     assert driven.value("aws_dynamodb_request_latency_seconds", **latency, stat="p95") == 0.005
     assert driven.value("aws_dynamodb_request_latency_seconds", **latency, stat="SampleCount") == 1
@@ -126,7 +133,9 @@ def test_families_of_aws_have_their_labels_units_and_zeros(aws: RunningAws, driv
     assert driven.timestamp("aws_lambda_invocations", function="f") == clock.now - 60
 
 
-def test_a_minute_without_a_datapoint_is_absent_not_the_one_before(drive: Drive, put_point: Put, clock: Any) -> None:
+def test_a_minute_without_a_datapoint_is_absent_not_the_one_before(
+    drive: Drive, put_point: Put, clock: Any
+) -> None:
     put_point("Shop/Gap", "Depth", clock.now, 7)
     put_point("Shop/Gap", "Depth", clock.now + 120, 9)
     driven = drive(AwsSettings(metrics=(ListedMetric("depth", "Shop/Gap", "Depth"),), delay_seconds=0))
@@ -138,7 +147,9 @@ def test_a_minute_without_a_datapoint_is_absent_not_the_one_before(drive: Drive,
     assert seen == [7, None, 9]
 
 
-def test_minutes_that_were_read_late_are_shown_one_after_the_other(drive: Drive, put_point: Put, clock: Any) -> None:
+def test_minutes_that_were_read_late_are_shown_one_after_the_other(
+    drive: Drive, put_point: Put, clock: Any
+) -> None:
     began = clock.now
     driven = drive(AwsSettings(metrics=(ListedMetric("late", "Shop/Late", "Depth"),), delay_seconds=0))
     for minute in range(4):
@@ -156,9 +167,15 @@ def test_minutes_that_were_read_late_are_shown_one_after_the_other(drive: Drive,
     assert settled == [60, 120, 180, 240, 240]
 
 
-def test_a_late_point_is_corrected_and_no_timestamp_goes_back(drive: Drive, put_point: Put, clock: Any) -> None:
+def test_a_late_point_is_corrected_and_no_timestamp_goes_back(
+    drive: Drive, put_point: Put, clock: Any
+) -> None:
     put_point("Shop/Fix", "Sales", clock.now, 10)
-    driven = drive(AwsSettings(metrics=(ListedMetric("sales", "Shop/Fix", "Sales", statistics=("Sum",)),), delay_seconds=0))
+    driven = drive(
+        AwsSettings(
+            metrics=(ListedMetric("sales", "Shop/Fix", "Sales", statistics=("Sum",)),), delay_seconds=0
+        )
+    )
     clock.now += 60
     driven.poll()
     assert driven.value("sales") == 10
@@ -191,13 +208,18 @@ def test_the_newest_point_itself_is_corrected_on_the_page(drive: Drive, put_poin
     clock.now += 60
     put_point("Shop/Fix2", "Sales", clock.now - 60, 1)
     driven.poll()
-    assert (driven.value("slow_sales"), driven.value("aws_exporter_points_corrected_total", namespace="Shop/Fix2")) == (1, 1)
+    assert (
+        driven.value("slow_sales"),
+        driven.value("aws_exporter_points_corrected_total", namespace="Shop/Fix2"),
+    ) == (1, 1)
 
 
 def test_without_timestamps_only_the_newest_is_shown(drive: Drive, put_point: Put, clock: Any) -> None:
     for minute in range(2):
         put_point("Shop/Now", "Depth", clock.now + 60 * minute, minute + 1)
-    driven = drive(AwsSettings(metrics=(ListedMetric("now", "Shop/Now", "Depth"),), delay_seconds=0, timestamps=False))
+    driven = drive(
+        AwsSettings(metrics=(ListedMetric("now", "Shop/Now", "Depth"),), delay_seconds=0, timestamps=False)
+    )
     clock.now += 120
     driven.poll()
     assert driven.samples("now")[0].value == 2
@@ -208,7 +230,9 @@ def test_a_throttled_batch_leaves_the_others_fresh_and_keeps_its_own_until_max_a
     aws: RunningAws, drive: Drive, clock: Any
 ) -> None:
     names = ("many_0000", "many_0500")  # of the first batch, and of the second
-    driven = drive(AwsSettings(metrics=listed(501, "Load/Two"), delay_seconds=0, max_age_seconds=150), attempts=1)
+    driven = drive(
+        AwsSettings(metrics=listed(501, "Load/Two"), delay_seconds=0, max_age_seconds=150), attempts=1
+    )
     began = clock.now
     for minute in range(4):
         fill(aws, 501, began + 60 * minute, 1000 * minute, "Load/Two")
@@ -248,9 +272,14 @@ def test_a_throttled_batch_is_tried_again_in_the_same_poll(aws: RunningAws, driv
     assert driven.value("aws_exporter_poll_success", source="metrics") == 1
 
 
-def test_what_aws_answers_only_in_part_is_kept_as_it_was(aws: RunningAws, drive: Drive, put_point: Put, clock: Any) -> None:
+def test_what_aws_answers_only_in_part_is_kept_as_it_was(
+    aws: RunningAws, drive: Drive, put_point: Put, clock: Any
+) -> None:
     driven = drive(
-        AwsSettings(metrics=(ListedMetric("half", "Shop/Half", "Sales", statistics=("Sum",), nil_is_zero=True),), delay_seconds=0)
+        AwsSettings(
+            metrics=(ListedMetric("half", "Shop/Half", "Sales", statistics=("Sum",), nil_is_zero=True),),
+            delay_seconds=0,
+        )
     )
     put_point("Shop/Half", "Sales", clock.now, 10)
     clock.now += 60
@@ -268,3 +297,8 @@ def test_what_aws_answers_only_in_part_is_kept_as_it_was(aws: RunningAws, drive:
         clock.now += 5
         driven.refresh()
     assert driven.value("half") == 0
+
+
+def test_milliseconds_become_seconds_as_they_would_be_written() -> None:
+    assert [scaled(value, 0.001) for value in (1.12, 3.89, 250, 0.1)] == [0.00112, 0.00389, 0.25, 0.0001]
+    assert scaled(0.1 + 0.2, 1.0) == 0.1 + 0.2

@@ -91,7 +91,9 @@ def test_no_aws_section_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_nothing_to_read_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*ARGUMENTS, "--port", "0"], given=lambda *_: (AwsSettings(), ())) == ExitCode.BAD_CONFIGURATION
+    assert (
+        main([*ARGUMENTS, "--port", "0"], given=lambda *_: (AwsSettings(), ())) == ExitCode.BAD_CONFIGURATION
+    )
     assert capsys.readouterr().err == (
         "scenarios/access/environments.yaml: environments.local.aws: names nothing to read\n"
         "  hint: name functions, tables, apis, metrics or tags\n"
@@ -162,8 +164,9 @@ def test_the_page_answers_at_once_while_aws_takes_seconds_and_sigterm_ends_at_on
         worst = {path: max(times) * 1000 for path, times in took.items()}
         typical = statistics.median(took["/metrics"]) * 1000
         print(
-            f"/metrics with 1,201 series while every call of AWS takes 3 s: worst {worst['/metrics']:.1f} ms, median "
-            f"{typical:.1f} ms of {len(took['/metrics'])} scrapes; /-/healthy at worst {worst['/-/healthy']:.1f} ms; {calls}"
+            f"/metrics with 1,201 series while every call of AWS takes 3 s: worst {worst['/metrics']:.1f} ms, "
+            f"median {typical:.1f} ms of {len(took['/metrics'])} scrapes; "
+            f"/-/healthy at worst {worst['/-/healthy']:.1f} ms; {calls}"
         )
         assert calls["GetMetricData"] >= 3
         assert calls["FilterLogEvents"] >= 2
@@ -185,7 +188,9 @@ def test_without_credentials_it_says_so_once_and_serves(aws: RunningAws, tmp_pat
     settings |= {"poll_seconds": 1, "cost_limit_dollars_per_hour": 0}
     with running(tmp_path, settings, "--endpoint", aws.url, "--delay", "0s", **without) as exporter:
         exporter.until(r'^aws_exporter_api_calls_total{operation="GetMetricData",result="refused"} [3-9]')
-        page = exporter.until(r'^aws_exporter_api_calls_total{operation="FilterLogEvents",result="refused"} [2-9]')
+        page = exporter.until(
+            r'^aws_exporter_api_calls_total{operation="FilterLogEvents",result="refused"} [2-9]'
+        )
         assert 'aws_exporter_poll_success{source="metrics"} 0' in page
         lines = exporter.said.splitlines()
         assert len(lines) == 2, exporter.said
@@ -200,4 +205,3 @@ def test_its_pages(aws: RunningAws, tmp_path: Path) -> None:
         page = requests.get(f"{exporter.url}/metrics", timeout=5)
         assert page.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
         assert page.headers["Content-Encoding"] == "gzip"
-

@@ -54,7 +54,9 @@ def test_polls_only_during_a_run_and_until_its_last_minute_has_settled(
 def test_between_runs_it_polls_slowly_where_that_is_wanted(
     aws: RunningAws, drive: Drive, clock: Any, locust: Any
 ) -> None:
-    driven = drive(AwsSettings(metrics=(SALES,), delay_seconds=0, idle_poll_seconds=300), locust_url=locust.url)
+    driven = drive(
+        AwsSettings(metrics=(SALES,), delay_seconds=0, idle_poll_seconds=300), locust_url=locust.url
+    )
     clock.now += 60
     due = driven.poll()
     assert due - clock.now == pytest.approx(300, abs=1)
@@ -131,7 +133,10 @@ def test_the_cost_limit_slows_polling_and_says_so(
 
 def test_resources_are_found_by_tag(aws: RunningAws, drive: Drive, clock: Any, locust: Any) -> None:
     home = "us-east-1:123456789012"
-    lambdas = {f"arn:aws:lambda:{home}:function:tagged-{index:03}": {"team": "a", "env": "sit"} for index in range(60)}
+    lambdas = {
+        f"arn:aws:lambda:{home}:function:tagged-{index:03}": {"team": "a", "env": "sit"}
+        for index in range(60)
+    }
     aws.control(
         "PUT",
         "resources",
@@ -145,7 +150,9 @@ def test_resources_are_found_by_tag(aws: RunningAws, drive: Drive, clock: Any, l
     )
     locust.start("r1", clock.now)
     driven = drive(
-        AwsSettings(functions=("named",), tags={"team": "a", "env": "sit"}, delay_seconds=0, cold_starts=ColdStarts()),
+        AwsSettings(
+            functions=("named",), tags={"team": "a", "env": "sit"}, delay_seconds=0, cold_starts=ColdStarts()
+        ),
         locust_url=locust.url,
     )
     clock.now += 60

@@ -80,7 +80,9 @@ def test_queries_are_grouped_by_period_and_by_their_namespaces_delay() -> None:
         Query(Series("d", ()), "AWS/Lambda", "m", (), "Sum"),
     ]
     found = groups(queries, AwsSettings(delay_seconds=120, namespace_delays={"Late": 400}))
-    assert [(group.period, group.delay, [query.series.name for query in group.queries]) for group in found] == [
+    assert [
+        (group.period, group.delay, [query.series.name for query in group.queries]) for group in found
+    ] == [
         (60, 120, ["a", "d"]),
         (60, 400, ["b"]),
         (300, 120, ["c"]),
