@@ -31,7 +31,7 @@ COMPILE = $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-un
   --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 RULES = $(wildcard prometheus/rules/*.yml alerts/*.generated.yml)
 
-.PHONY: help run up down status doctor test test-long quick queries check generate bench new clean lock programs test-programs
+.PHONY: help run up down status doctor test test-long quick queries cloudwatch-alarms check generate bench new clean lock programs test-programs
 
 help: ## List what there is.
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,13 @@ quick: $(READY) ## Time one request, seconds long: URL= N= SECONDS= C= METHOD= B
 queries: export QUERIES_WATCH = $(WATCH)
 queries: $(READY) ## Show what the PostgreSQL of DATABASE_URL, or of a running stack, is doing (WATCH=1: again and again).
 	@exec $(CLI) queries $(if $(WATCH),--watch="$$QUERIES_WATCH")
+
+cloudwatch-alarms: export ALARM_NAMESPACE = $(NAMESPACE)
+cloudwatch-alarms: export ALARM_ACTION = $(ACTION)
+cloudwatch-alarms: $(READY) ## CloudWatch alarms of the targets: SYSTEM= ENVIRONMENT= PROFILE= NAMESPACE= ACTION=arn APPLY=1 DELETE=1
+	@exec $(BIN)/python -m swarmscope.edge.cloudwatch_alarms --system="$$SYSTEM" --environment="$$ENVIRONMENT" \
+	  --profile="$$PROFILE" --namespace="$$ALARM_NAMESPACE" --period="$(or $(PERIOD),60)" \
+	  --action="$$ALARM_ACTION" $(if $(APPLY),--apply) $(if $(DELETE),--delete)
 
 check: $(READY) programs ## What CI checks: format, lint, types, generated files, rules, configuration.
 	$(BIN)/ruff format --check --quiet .

@@ -19,6 +19,7 @@ PARTS = {
     "reference_triggers": 60,
     "database": 240,
     "websocket": 200,
+    "cloudwatch_push": 180,
 }
 """Module → seconds after which it is given up."""
 

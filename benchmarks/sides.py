@@ -145,8 +145,21 @@ def added_cost(kind: str, host: str, sides: tuple[Side, Side], requests: int, pa
         _run([_bench_user(kind, host, sides, send, pause)], USERS, done, seconds=requests * 0.006 + 20)
 
 
-def compared_rate(kind: str, host: str, plain: Side, side: Side, pairs: int) -> float:
-    """Requests per second with the side as a share of those without: median over pairs of neighbouring windows."""
+def compared_rate(
+    kind: str,
+    host: str,
+    plain: Side,
+    side: Side,
+    pairs: int,
+    *,
+    window: float = WINDOW,
+    pause: float = FLAT_OUT,
+    on_side: Callable[[], None] = lambda: None,
+) -> float:
+    """Requests per second with the side as a share of those without: median over pairs of neighbouring windows.
+
+    `on_side` is called when a window of the side begins, for what it does beside its requests.
+    """
     sides = (plain, side)
     chance = random.Random(2)
     done = Event()
@@ -157,12 +170,16 @@ def compared_rate(kind: str, host: str, plain: Side, side: Side, pairs: int) -> 
         nonlocal sent
         _post(user.sessions[turn], chance)
         sent += 1
+        if pause:
+            gevent.sleep(pause)
 
     def rate(side_in_turn: int) -> float:
         nonlocal turn
         turn = side_in_turn
+        if turn:
+            on_side()
         before, since = sent, time.perf_counter()
-        gevent.sleep(WINDOW)
+        gevent.sleep(window)
         return (sent - before) / (time.perf_counter() - since)
 
     def compare(_: Any) -> None:
@@ -175,7 +192,7 @@ def compared_rate(kind: str, host: str, plain: Side, side: Side, pairs: int) -> 
         gevent.sleep(60)  # until the run is ended
 
     users = [_bench_user(kind, host, sides, send, FLAT_OUT), _watcher(compare)]
-    _run(users, USERS + 1, done, seconds=pairs * WINDOW * 4 + 20)
+    _run(users, USERS + 1, done, seconds=pairs * window * 4 + 20)
     return sorted(ratios)[len(ratios) // 2]
 
 

@@ -1,14 +1,14 @@
 """The call of PutMetricData by boto3, and what its answer means. Runs in a thread beside the load.
 
-boto3 is imported here and nowhere earlier, when the push exporter is wanted and Locust has patched the process.
+boto3 is imported here and nowhere earlier, when the push exporter is wanted. Locust has patched `ssl` by then, as the
+`locust` command does before it reads a locustfile, so the order of imports in a locustfile does not matter. (A Python
+that has imported boto3 before Locust cannot import Locust at all: RecursionError, from Locust's own SSL context.)
 Credentials stay inside boto3: no message of ours holds any, and its own debugging output, which would, is silenced.
 """
 
 from __future__ import annotations
 
 import logging
-import ssl
-import sys
 from typing import Any
 
 from swarmscope.aws.push_batches import Batch
@@ -31,9 +31,9 @@ class CloudWatchClient:
         read_seconds: float = READ_SECONDS,
     ) -> None:
         """Make the client (0.4 s: before the load); raises botocore's errors, for instance without a region."""
-        renew_ssl_contexts()
         import boto3  # noqa: PLC0415
         from botocore.config import Config  # noqa: PLC0415
+        from botocore.exceptions import NoRegionError  # noqa: PLC0415
 
         keep_quiet()
         self._namespace = namespace
@@ -51,6 +51,8 @@ class CloudWatchClient:
                 user_agent_extra="swarmscope",
             ),
         )
+        if not self._client.meta.region_name:  # an empty variable
+            raise NoRegionError
         self._client.meta.events.register("before-sign.cloudwatch.PutMetricData", _close_afterwards)
 
     @property
@@ -112,25 +114,9 @@ def _close_afterwards(request: Any, **_: Any) -> None:
     request.headers["Connection"] = "close"
 
 
-def renew_ssl_contexts() -> None:
-    """Let modules that were imported before gevent patched `ssl` use the patched context.
-
-    A context of the unpatched class recurses for ever as soon as its options are set, which botocore does for every
-    client, also for http://. `locust` patches before it reads a locustfile, but whatever starts Python may import
-    boto3 even before that.
-    """
-    patched = ssl.SSLContext
-    stale = [
-        base for base in patched.__mro__[1:] if base.__name__ == "SSLContext" and base.__module__ == "ssl"
-    ]
-    for module in [sys.modules.get(name) for name in ("urllib3.util.ssl_", "botocore.httpsession")]:
-        if module is not None and getattr(module, "SSLContext", None) in stale:
-            module.SSLContext = patched  # type: ignore[attr-defined]
-
-
 def keep_quiet() -> None:
-    """Never let botocore and urllib3 write their debugging output: it holds signed requests and session tokens."""
+    """Let botocore and urllib3 write warnings only: their debugging output holds signed requests and session tokens."""
     for name in ("botocore", "boto3", "urllib3"):
         logger = logging.getLogger(name)
-        if logger.getEffectiveLevel() < logging.INFO:
-            logger.setLevel(logging.INFO)
+        if logger.getEffectiveLevel() < logging.WARNING:
+            logger.setLevel(logging.WARNING)

@@ -22,6 +22,8 @@ from swarmscope.measurements import RequestKey
 logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 15.0
+LOOK_SECONDS = 1.0
+"""Between two looks at the number of users."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Pusher:
         self._building: list[Any] = []
         self._start: int | None = None
         self._clock: Any = None
-        self._run = ""
+        self._seen_users: dict[int, int] = {}
 
     def attach(self, environment: Any, *, with_requests: bool) -> None:
         """Listen to Locust's events. Attach before what ends a run when Locust quits: quitting runs in reverse."""
@@ -84,6 +86,7 @@ class Pusher:
         self._prepare()
         if self._settings.namespace and self._start is None:
             self._recorder.close()
+            self._seen_users = {}
             self._start = window_start(time.time(), self._settings.period)
             self._clock = gevent.spawn(self._close_windows)
 
@@ -96,9 +99,11 @@ class Pusher:
 
     def on_quitting(self, **_: Any) -> None:
         """Locust ends: send what waits, for a while; say what became of everything."""
-        self.on_test_stop()
         if not self._settings.namespace:
             return
+        if self._start is not None:
+            self._environment.runner.quit()  # ends the users, as Locust would do next: what they still finish counts
+        self.on_test_stop()
         deadline = time.monotonic() + self._settings.flush_seconds
         gevent.joinall(self._building, timeout=self._settings.flush_seconds)
         if self._sender is not None and not self._sender.flush(deadline - time.monotonic()):
@@ -143,7 +148,10 @@ class Pusher:
     def _close_windows(self) -> None:
         while True:
             end = (self._start or 0) + self._settings.period
-            gevent.sleep(max(end - time.time(), 0.01))
+            gevent.sleep(min(max(end - time.time(), 0.01), LOOK_SECONDS))
+            if self._users is not None:
+                users = self._users()
+                self._seen_users[users] = self._seen_users.get(users, 0) + 1
             if time.time() >= end:
                 self._guarded(self._close)()
                 self._start = window_start(time.time(), self._settings.period)
@@ -151,7 +159,7 @@ class Pusher:
     def _close(self) -> None:
         """Take what the window has seen off the hub: its data are made in a thread, as that takes milliseconds."""
         requests = self._recorder.close()
-        users = self._users() if self._users is not None else None
+        users, self._seen_users = self._seen_users, {}
         run = str(getattr(self._environment.parsed_options, "swarmscope_run", "") or "")
         window = Window(self._start or 0, run, requests, users)
         self._building = [each for each in self._building if not each.dead]

@@ -122,7 +122,8 @@ class Sender:
         self._failures += 1
         if self._ending and outcome is Outcome.CREDENTIALS:
             # Nobody repairs them in the last seconds.
-            self._given_up(self._backlog.clear())
+            counters.data[DROPPED] += self._backlog.clear()
+            counters.backlog = 0
             return
         gevent.sleep(self._pauses.after(self._failures, random.random()))
 

@@ -3,7 +3,7 @@
 RequestDuration   Seconds; the mean of each bucket of response times, see push_buckets.py
 Requests          Count; finished requests: read its Sum
 Failures          Count; 0 for each success and 1 for each failure: its Sum is the failures, its Average their share
-Users             Count; users running in all processes together: read its Average or Maximum
+Users             Count; users running in all processes together, once a second: read its Average or Maximum
 
 Dimensions are System, Method and Request; System and Pattern for a target's pattern of several requests; System alone
 for all requests together. Where runs are told apart, everything is sent once more with Run: alarms and dashboards
@@ -95,8 +95,7 @@ def data_of(window: Window, names: PushNames) -> list[Datum]:
     if window.requests:
         described.append(((system,), together(window.requests.values())))
     data = [datum for dimensions, each in described for datum in _of_request(dimensions, each, window, names)]
-    if window.users is not None:
-        data.append(_datum(USERS, (system,), [(float(window.users), 1)], window, names))
+    data += _of_users((system,), window, names)
     if names.with_run and window.run:
         run = (RUN, clean(window.run))
         data += [replace(datum, dimensions=(*datum.dimensions, run)) for datum in data]
@@ -113,6 +112,12 @@ def _of_request(
     yield _datum(REQUESTS, dimensions, [(float(each.requests), 1)], window, names)
     outcomes = [(0.0, each.requests - each.failures), (1.0, each.failures)]
     yield _datum(FAILURES, dimensions, [pair for pair in outcomes if pair[1]], window, names)
+
+
+def _of_users(dimensions: Dimensions, window: Window, names: PushNames) -> Iterator[Datum]:
+    users = sorted((float(users), seconds) for users, seconds in window.users.items())
+    for first in range(0, len(users), MOST_VALUES):
+        yield _datum(USERS, dimensions, users[first : first + MOST_VALUES], window, names)
 
 
 def _datum(

@@ -45,8 +45,8 @@ class Window:
     """Unix seconds, a multiple of the period."""
     run: str = ""
     requests: Mapping[RequestKey, RequestWindow] = field(default_factory=dict)
-    users: int | None = None
-    """Users of all processes, from the one that steers; None from the others."""
+    users: Mapping[int, int] = field(default_factory=dict)
+    """Users of all processes → seconds for which there were so many; empty but from the process that steers."""
 
 
 def window_start(now: float, period: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -44,7 +45,7 @@ def pushed(aws: RunningAws, request: pytest.FixtureRequest) -> Iterator[Pushed]:
     """CloudWatch without faults and with fresh counters."""
     aws.put_faults([])
     aws.clear_calls()
-    yield Pushed(aws, f"push/{request.node.name[:150]}".replace("[", "/").replace("]", ""))
+    yield Pushed(aws, re.sub(r"[^0-9A-Za-z.\-_/#:]", "_", f"push/{request.node.name[:150]}"))
     aws.put_faults([])
 
 

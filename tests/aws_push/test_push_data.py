@@ -31,7 +31,10 @@ def datum(data: list[Datum], metric: str, *dimensions: tuple[str, str]) -> Datum
 
 def test_a_window_says_durations_requests_and_failures_of_each_request_and_of_all() -> None:
     window = Window(
-        1_735_689_600, "r1", {EVENTS: request_window(100, 200, failures=1), INBOX: request_window(50)}, 7
+        1_735_689_600,
+        "r1",
+        {EVENTS: request_window(100, 200, failures=1), INBOX: request_window(50)},
+        {7: 60},
     )
     data = data_of(window, NAMES)
     assert len(data) == 10
@@ -49,7 +52,8 @@ def test_a_window_says_durations_requests_and_failures_of_each_request_and_of_al
     }
     assert datum(data, "RequestDuration", *ALL).values == (0.05, 0.1, 0.2)
     assert datum(data, "Requests", *ALL).as_api()["Value"] == 3
-    assert datum(data, "Users", *ALL).as_api()["Value"] == 7
+    users = datum(data, "Users", *ALL).as_api()
+    assert (users["Values"], users["Counts"]) == ([7], [60])
 
 
 def test_the_average_of_failures_is_their_share() -> None:
@@ -79,8 +83,10 @@ def test_a_target_s_pattern_of_several_requests_has_a_metric_of_its_own() -> Non
 
 
 def test_runs_are_told_apart_beside_what_is_not_told_apart() -> None:
-    data = data_of(Window(0, "r1", {EVENTS: request_window(1)}, 3), PushNames("triggers", 60, with_run=True))
-    without = data_of(Window(0, "r1", {EVENTS: request_window(1)}, 3), NAMES)
+    data = data_of(
+        Window(0, "r1", {EVENTS: request_window(1)}, {3: 1}), PushNames("triggers", 60, with_run=True)
+    )
+    without = data_of(Window(0, "r1", {EVENTS: request_window(1)}, {3: 1}), NAMES)
     assert data[: len(without)] == without
     assert [each.dimensions for each in data[len(without) :]] == [
         (*each.dimensions, ("Run", "r1")) for each in without
@@ -89,11 +95,11 @@ def test_runs_are_told_apart_beside_what_is_not_told_apart() -> None:
 
 def test_a_window_without_requests_says_only_how_many_users_there_were() -> None:
     assert data_of(Window(0, "", {}), NAMES) == []
-    assert [each.metric for each in data_of(Window(0, "", {}, 0), NAMES)] == ["Users"]
+    assert [each.metric for each in data_of(Window(0, "", {}, {0: 2, 5: 58}), NAMES)] == ["Users"]
 
 
 def test_windows_below_a_minute_are_kept_by_the_second() -> None:
-    (users,) = data_of(Window(10, "", {}, 1), PushNames("triggers", 10))
+    (users,) = data_of(Window(10, "", {}, {1: 1}), PushNames("triggers", 10))
     assert users.as_api()["StorageResolution"] == 1
 
 

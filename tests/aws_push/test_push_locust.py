@@ -1,0 +1,286 @@
+"""A real Locust pushes: alone, with --processes, as a worker; whatever boto3's import order and credentials."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+LOCUSTFILE = """
+{first}
+from locust import FastHttpUser, constant, events, task
+{second}
+from exporters.run_view import ExporterCounters
+from swarmscope.edge.cloudwatch_push import add_push_options, push
+from swarmscope.measurements import RequestKey
+from swarmscope.targets import System
+
+SYSTEM = System("probe", "Probe", (), {{}}, "quick")
+
+@events.init_command_line_parser.add_listener
+def _options(parser, **_):
+    group = parser.add_argument_group("push")
+    add_push_options(group)
+
+@events.init.add_listener
+def _init(environment, runner, **_):
+    push(environment, runner, SYSTEM, [RequestKey("GET", "/ok")], ExporterCounters())
+
+class Probe(FastHttpUser):
+    wait_time = constant(0.02)
+
+    @task(9)
+    def ok(self):
+        self.client.get("/ok")
+
+    @task
+    def broken(self):
+        self.client.get("/broken")
+"""
+
+
+class _Answers(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.send_response(500 if self.path == "/broken" else 200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Answers)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def start(pushed: Any, service: str, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts Locust with the push exporter and nothing else of ours; ends what is left of it."""
+    started: list[subprocess.Popen[str]] = []
+
+    def go(*arguments: str, first: str = "", second: str = "", **environment: str) -> subprocess.Popen[str]:
+        path = tmp_path / f"locustfile{len(started)}.py"
+        path.write_text(LOCUSTFILE.format(first=first, second=second))
+        with (tmp_path / f"log{len(started)}.txt").open("w") as log:
+            popen = subprocess.Popen(
+                [sys.executable, "-m", "locust", "-f", str(path), "--host", service, *arguments],
+                cwd=ROOT,
+                env={**os.environ, **pushed.aws.environment, "PYTHONPATH": str(ROOT), "NO_PROXY": "*", **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )  # fmt: skip
+        started.append(popen)
+        return popen
+
+    yield go
+    for popen in started:
+        with suppress(ProcessLookupError):
+            os.killpg(popen.pid, signal.SIGKILL)
+        popen.wait()
+
+
+def log_of(folder: Path, number: int = 0) -> str:
+    return (folder / f"log{number}.txt").read_text()
+
+
+def load(*more: str, seconds: int = 4) -> list[str]:
+    return ["--headless", "-u", "10", "-r", "100", "-t", f"{seconds}s", "--only-summary", "-s", "2", *more]
+
+
+def push_to(pushed: Any, *more: str) -> list[str]:
+    return ["--cloudwatch-namespace", pushed.namespace, "--cloudwatch-period", "10", *more]
+
+
+def requests_of(log: str) -> tuple[int, int]:
+    """Requests and failures by Locust's own summary."""
+    found = re.search(r"Aggregated +(\d+) +(\d+)\(", log)
+    assert found is not None, log
+    return int(found[1]), int(found[2])
+
+
+def wait_for(check: Callable[[], Any], seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.1)
+
+
+def assert_all_is_there(pushed: Any, log: str) -> None:
+    requests, failures = requests_of(log)
+    assert requests > 100
+    assert pushed.total("Requests", System="probe") == requests
+    assert pushed.total("Failures", System="probe") == failures > 0
+    durations = pushed.data("RequestDuration", System="probe")
+    assert sum(each["sample_count"] for each in durations) == requests
+    ok = {"System": "probe", "Method": "GET", "Request": "/ok"}
+    assert pushed.total("Requests", **ok) == requests - failures
+    assert pushed.total("Failures", **ok) == 0
+    assert {each["timestamp"] % 10 for each in pushed.data()} == {0}
+    assert max(each["maximum"] for each in pushed.data("Users", System="probe")) == 10
+
+
+@pytest.mark.parametrize(("first", "second"), [("import boto3", ""), ("", "import boto3"), ("", "")])
+def test_alone_all_is_pushed_by_the_end_whatever_the_import_order(
+    start: Any, pushed: Any, tmp_path: Path, first: str, second: str
+) -> None:
+    process = start(*load(), *push_to(pushed), first=first, second=second)
+    process.wait(60)
+    log = log_of(tmp_path)
+    assert "RecursionError" not in log
+    assert "Traceback" not in log
+    assert_all_is_there(pushed, log)
+    assert re.search(r"CloudWatch: \d+ data stored, 0 refused, 0 ambiguous, 0 dropped, in \d calls", log)
+
+
+def test_processes_push_each_their_own_and_the_master_the_users(
+    start: Any, pushed: Any, tmp_path: Path
+) -> None:
+    port = str(free_port())
+    more = [
+        "--processes",
+        "2",
+        "--master-bind-port",
+        port,
+        "--master-port",
+        port,
+        "--master-bind-host",
+        "127.0.0.1",
+    ]
+    process = start(*load(*more, seconds=6), *push_to(pushed))
+    process.wait(60)
+    wait_for(lambda: log_of(tmp_path).count("data stored") == 3)
+    log = log_of(tmp_path)
+    assert "Traceback" not in log
+    assert_all_is_there(pushed, log)
+    assert len(re.findall("CloudWatch: pushing to", log)) == 3
+
+
+def test_workers_learn_what_to_push_from_their_master(start: Any, pushed: Any, tmp_path: Path) -> None:
+    port = str(free_port())
+    master = [
+        "--master",
+        "--master-bind-host",
+        "127.0.0.1",
+        "--master-bind-port",
+        port,
+        "--expect-workers",
+        "1",
+    ]
+    first = start(*load(*master), *push_to(pushed))
+    second = start("--worker", "--master-host", "127.0.0.1", "--master-port", port)
+    first.wait(60)
+    second.wait(60)
+    assert "Traceback" not in log_of(tmp_path) + log_of(tmp_path, 1)
+    assert_all_is_there(pushed, log_of(tmp_path))
+
+
+def test_ctrl_c_pushes_what_was_measured(start: Any, pushed: Any, tmp_path: Path) -> None:
+    process = start(*load(seconds=60), *push_to(pushed))
+    wait_for(lambda: "All users spawned" in log_of(tmp_path))
+    time.sleep(1.5)
+    process.send_signal(signal.SIGINT)
+    process.wait(30)
+    assert_all_is_there(pushed, log_of(tmp_path))
+
+
+def test_runs_are_told_apart_where_that_is_wanted(start: Any, pushed: Any, tmp_path: Path) -> None:
+    process = start(*load(), *push_to(pushed, "--cloudwatch-dimension-run"))
+    process.wait(60)
+    assert_all_is_there(pushed, log_of(tmp_path))  # here no run has a name, so there is nothing to tell apart
+    assert not [each for each in pushed.data() if "Run" in each["dimensions"]]
+
+
+WRONG = {
+    "AWS_ACCESS_KEY_ID": "AKIAFAKEFAKEFAKE0000",
+    "AWS_SECRET_ACCESS_KEY": "fake-secret-of-nobody",
+    "AWS_SESSION_TOKEN": "fake-session-token",
+}
+
+
+def test_wrong_credentials_are_one_message_and_the_load_goes_on(
+    start: Any, pushed: Any, tmp_path: Path
+) -> None:
+    pushed.aws.put_faults([{"api": "PutMetricData", "kind": "refuse_credentials"}])
+    process = start(*load("--loglevel", "DEBUG"), *push_to(pushed), **WRONG)
+    process.wait(60)
+    log = log_of(tmp_path)
+    assert requests_of(log)[0] > 100
+    assert log.count("CloudWatch does not accept our AWS credentials (") == 1
+    assert re.search(r"0 data stored, 0 refused, 0 ambiguous, [1-9]\d* dropped", log)
+    for secret in WRONG.values():
+        assert secret not in log
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [
+        (
+            ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+            "does not accept our AWS credentials (NoCredentialsError)",
+        ),
+        (("AWS_DEFAULT_REGION",), "nothing is pushed, and the load goes on: You must specify a region."),
+    ],
+)
+def test_missing_credentials_or_region_are_one_message_and_the_load_goes_on(
+    start: Any, pushed: Any, tmp_path: Path, missing: tuple[str, ...], message: str
+) -> None:
+    empty = dict.fromkeys(missing, "")
+    nowhere = {"AWS_SHARED_CREDENTIALS_FILE": "/nowhere", "AWS_CONFIG_FILE": "/nowhere"}
+    process = start(*load(), *push_to(pushed), **empty, **nowhere, AWS_EC2_METADATA_DISABLED="true")
+    process.wait(60)
+    log = log_of(tmp_path)
+    assert requests_of(log)[0] > 100
+    assert log.count(message) == 1, log
+    assert "Traceback" not in log
+    assert re.search(r"0 data stored, 0 refused, 0 ambiguous, [1-9]\d* dropped", log)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        (
+            "--cloudwatch-period",
+            "15",
+            'expected 10, 20, 30, or whole minutes up to an hour in seconds, got "15"',
+        ),
+        ("--cloudwatch-namespace", "AWS/Mine", 'not beginning with AWS/, got "AWS/Mine"'),
+        ("--cloudwatch-flush-timeout", "soon", 'expected a number of seconds from 0 to 3600, got "soon"'),
+    ],
+)
+def test_options_that_cloudwatch_could_not_take_end_before_the_load(
+    start: Any, tmp_path: Path, option: str, value: str, message: str
+) -> None:
+    assert start(*load(), option, value).wait(60) == 2
+    assert message in log_of(tmp_path)
