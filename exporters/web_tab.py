@@ -27,7 +27,7 @@ COLUMNS = (
     ("target", "Target"),
     ("actual", "Actual"),
     ("priority", "Priority"),
-    ("samples", "# Requests"),
+    ("samples", "Requests"),
     ("reason", "Why"),
 )
 DASHBOARD_PATH = "/dashboard"

@@ -94,7 +94,7 @@ reports() { # runs that must have left all four files in the volume, read as a p
     python3 -c 'import json, sys
 result = json.load(open(sys.argv[1]))
 bad = [row for row in result["reconciliation"] if len({row["recorder"], row["locust"], row["prometheus"]}) != 1]
-sys.exit(f"do not agree: {bad}" if bad else 0)' "$scratch/$run/result.json"
+sys.exit(f"do not agree: {bad}" if bad else 0)' "$scratch/$run/result.json" || return 1
   done
   echo "report.md, report.html, result.json, junit.xml of $# runs; three counts of every request agree"
 }
