@@ -20,7 +20,7 @@ state = getattr(runners, sys.argv[1])
 options = SimpleNamespace(swarmscope_run="r-1", swarmscope_report_interval=1.0)
 environment = Environment(parsed_options=options)
 recorder = Recorder([0.1, 1.0], [])
-in_flight = InFlight(recorder.count_unfinished)
+in_flight = InFlight()
 runner = SimpleNamespace(worker_state=state, state=state, register_message=lambda *_, **__: None)
 WorkerSide(recorder, in_flight, EventLoopLag(), ExporterCounters()).attach(environment, runner)
 data = {}
