@@ -31,6 +31,7 @@ COLUMNS = (
     ("reason", "Why"),
 )
 DASHBOARD_PATH = "/dashboard"
+WHERE_THE_LINK_IS = "Its Grafana dashboard: Download Data"
 _STATS_PATH = "/stats/requests"
 _SAID = {"PASS": "✓\u00a0met", "FAIL": "✗\u00a0MISSED", "NO DATA": f"{UNKNOWN} no data"}
 _UNDER_WAY = (RunState.SPAWNING, RunState.RUNNING, RunState.STOPPING)
@@ -48,7 +49,8 @@ def tab_rows(view: RunView) -> list[dict[str, str]]:
         "actual": judged,
         "priority": "",
         "samples": "",
-        "reason": "; ".join(view.problems) or f"verdict{so_far}",
+        # Locust's tables hold text only: the link itself stands where its page shows links.
+        "reason": f"{'; '.join(view.problems) or f'verdict{so_far}'}. {WHERE_THE_LINK_IS}",
     }
     return [run, *(_row(target, judgements.get(target.id)) for target in view.targets)]
 
