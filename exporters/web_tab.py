@@ -27,10 +27,11 @@ COLUMNS = (
     ("target", "Target"),
     ("actual", "Actual"),
     ("priority", "Priority"),
-    ("samples", "# Requests"),
+    ("samples", "Requests"),
     ("reason", "Why"),
 )
 DASHBOARD_PATH = "/dashboard"
+WHERE_THE_LINK_IS = "Its Grafana dashboard: Download Data"
 _STATS_PATH = "/stats/requests"
 _SAID = {"PASS": "✓\u00a0met", "FAIL": "✗\u00a0MISSED", "NO DATA": f"{UNKNOWN} no data"}
 _UNDER_WAY = (RunState.SPAWNING, RunState.RUNNING, RunState.STOPPING)
@@ -49,7 +50,8 @@ def tab_rows(view: RunView) -> list[dict[str, str]]:
         "actual": judged,
         "priority": "",
         "samples": "",
-        "reason": "; ".join([*waits, *view.problems]) or f"verdict{so_far}",
+        # Locust's tables hold text only: the link itself stands where its page shows links.
+        "reason": f"{'; '.join([*waits, *view.problems]) or f'verdict{so_far}'}. {WHERE_THE_LINK_IS}",
     }
     return [run, *(_row(target, judgements.get(target.id)) for target in view.targets)]
 

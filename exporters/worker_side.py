@@ -40,6 +40,9 @@ class WorkerSide:
         runner.register_message(MARK_MESSAGE, self._on_mark, concurrent=True)
         runner.register_message(STOP_MESSAGE, self._on_stop, concurrent=True)
         self._runner = runner
+        # Who joins a run under way may get its users right after the master's greeting, before Locust is set up here.
+        if runner.worker_state != runners.STATE_INIT:
+            self._on_test_start(environment)
 
     def _on_test_start(self, environment: Any, **_: Any) -> None:
         options = environment.parsed_options

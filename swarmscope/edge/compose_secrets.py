@@ -22,7 +22,7 @@ BIND, ANONYMOUS, PASSWORD_FILE = "SWARMSCOPE_BIND", "GRAFANA_ANONYMOUS", "GRAFAN
 LEAST_CHARACTERS = 12
 GUESSED_FIRST = frozenset({"admin", "password", "grafana", "swarmscope", "changeme", "administrator"})
 DATABASE_USER = "swarmscope"
-CHANGE_PASSWORD = (
+TELL_GRAFANA = (
     "docker compose exec grafana sh -c "
     "'grafana cli admin reset-admin-password --password-from-stdin < /run/swarmscope/grafana-password'"
 )
@@ -63,7 +63,7 @@ def make_secrets(folder: Path, environ: Mapping[str, str]) -> None:
             shown.unlink()
             _keep(shown, password, 0o444)
             # Its database has the first one; only Grafana itself can change that.
-            print(f"Grafana keeps its first password until: {CHANGE_PASSWORD}")
+            print(f"Grafana keeps its first password until: {TELL_GRAFANA}")
         # libpq reads it only when nobody else can.
         _keep(folder / "pgpass", f"*:*:*:{DATABASE_USER}:{database}", 0o600)
     except OSError as error:

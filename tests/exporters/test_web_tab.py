@@ -5,7 +5,7 @@ import pytest
 from flask import Flask, jsonify
 
 from exporters.run_view import ExporterCounters
-from exporters.web_tab import COLUMNS, add_tab, dashboard_url, tab_rows
+from exporters.web_tab import COLUMNS, WHERE_THE_LINK_IS, add_tab, dashboard_url, tab_rows
 from swarmscope.quantities import UNKNOWN
 
 
@@ -22,7 +22,7 @@ def test_a_row_for_the_run_and_one_for_each_target(run_view):
     rows = tab_rows(run_view())
     assert [set(row) for row in rows] == [{key for key, _ in COLUMNS}] * 4
     assert [(row["status"], row["target"], row["actual"], row["reason"]) for row in rows] == [
-        ("FAIL", "Run triggers-1, phase steady", "12.5s judged", "worker w2 was lost"),
+        ("FAIL", "Run triggers-1, phase steady", "12.5s judged", f"worker w2 was lost. {WHERE_THE_LINK_IS}"),
         (
             "✗\u00a0MISSED",
             "POST /events p95 ≤ 100ms",
@@ -39,7 +39,7 @@ def test_before_anything_is_judged_nothing_is_said_to_be_met(run_view):
     assert (rows[0]["status"], rows[0]["actual"], rows[0]["reason"]) == (
         UNKNOWN,
         "nothing judged yet",
-        "verdict so far",
+        f"verdict so far. {WHERE_THE_LINK_IS}",
     )
     assert {(row["status"], row["reason"]) for row in rows[1:]} == {(UNKNOWN, "not judged yet")}
 

@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
+from scripts.screenshots import TARGETS_TAB, browser, chromium
+
 LOCUST = [sys.executable, "-m", "locust"]
 LINES = re.compile(r"(?m)^(?!#)(\w+)(?:\{([^}]*)\})? (\S+)$")
 
@@ -76,6 +78,25 @@ def test_the_web_ui_offers_the_profiles_and_leads_several_runs_each_with_a_label
     assert {key: after[key] for key in before} == before, "an ended run's counters change no more"
     for one in (first, second):
         wait_for("the report", (run.reports / one["run"] / "report.html").exists)
+
+
+@pytest.mark.skipif(chromium() is None, reason="Chromium is not installed: apt-get install chromium")
+def test_the_tab_and_the_report_can_be_read_in_a_window_of_1280_pixels(web):
+    run, url, _ = web
+    newest = run.live()["runs"][0]
+    with browser() as page:
+        page.open(f"{url}/{TARGETS_TAB}")
+        page.wait_for("phase done")
+        assert page.spills() == []
+        rows = page.read("[...document.querySelectorAll('tbody tr')].map(row => row.cells[1].innerText)")
+        assert rows == [f"Run {newest['run']}, phase done", *(each["in_words"] for each in newest["targets"])]
+        for dark in (False, True):
+            page.open((run.reports / newest["run"] / "report.html").as_uri(), dark=dark)
+            page.wait_for("Targets")
+            assert page.spills() == []
+        # It can fail.
+        page.read("document.querySelector('h2').style.width = '3000px'")
+        assert page.spills()[0].startswith("h2")
 
 
 def test_an_ended_web_ui_gives_the_last_runs_exit_code(web):

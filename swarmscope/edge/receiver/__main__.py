@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--locust",
         action="append",
         default=[],
-        help="Locust's exporter, http://127.0.0.1:9646, or several: the one that knows a run stops it; without: no stops",
+        help="Locust's exporter, http://127.0.0.1:9646, or several: who knows a run stops it; without: no stops",
     )
     parser.add_argument(
         "--grace", type=_seconds, default=5.0, help="seconds until a breach stops its run (default: 5)"

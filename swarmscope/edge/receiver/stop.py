@@ -73,7 +73,7 @@ def post_to(locust_urls: Sequence[str], token: str = "") -> Post:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def post(request: StopRequest) -> tuple[int, str]:
-        unknown: tuple[int, str] | None = None
+        unknown = (int(HTTPStatus.NOT_FOUND), "nobody to ask")
         unreachable: OSError | None = None
         for url in locust_urls:
             try:
@@ -87,7 +87,6 @@ def post_to(locust_urls: Sequence[str], token: str = "") -> Post:
         # Whether one that does not answer knows the run cannot be told: it is asked again.
         if unreachable is not None:
             raise unreachable
-        assert unknown is not None, "there is an address"
         return unknown
 
     def ask(address: str, request: StopRequest) -> tuple[int, str]:
