@@ -76,3 +76,8 @@ def test_the_link_leads_to_the_dashboard_of_this_run_and_its_time(web_ui, run_vi
         302,
         dashboard_url(view, "http://grafana:3000"),
     )
+
+
+def test_a_verdict_that_waits_for_aws_says_so(run_view):
+    reason = tab_rows(run_view(settling_until=1.0))[0]["reason"]
+    assert reason == f"waits for CloudWatch to settle; worker w2 was lost. {WHERE_THE_LINK_IS}"
