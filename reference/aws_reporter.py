@@ -69,7 +69,8 @@ class AwsReporter:
         self._without = without
         self._default = f"{system}-api"
         self._under_way: dict[str, int] = {}
-        self._streams: dict[str, str] = {}
+        self._instance = uuid.uuid4().hex
+        """Of every function that does not have instances of its own: one that never has to start."""
         self._invocations: deque[Invocation] = deque(maxlen=MOST_QUEUED)
         self._operations: deque[TableOperation] = deque(maxlen=MOST_QUEUED)
         self._sending: asyncio.Task[None] | None = None
@@ -123,16 +124,15 @@ class AwsReporter:
         invoked: Invoked | None = scope.get(INVOKED)
         integration = (answered - started) * 1000
         if invoked is None:
-            stream = self._streams.setdefault(function, uuid.uuid4().hex)
-            duration, init, request_id = integration, None, str(uuid.uuid4())
+            instance, request_id, duration, init = self._instance, "", integration, None
         else:
-            stream, request_id, duration = invoked.instance, invoked.request_id, invoked.seconds * 1000
+            instance, request_id, duration = invoked.instance, invoked.request_id, invoked.seconds * 1000
             init = None if invoked.init_seconds is None else invoked.init_seconds * 1000
         self._append(
             self._invocations,
             Invocation(
                 function, began, status, (ended - started) * 1000, integration, duration, init, concurrent,
-                request_id, time.strftime("%Y/%m/%d/[$LATEST]", time.gmtime(began)) + stream,
+                request_id, instance,
             ),
         )  # fmt: skip
 
@@ -173,8 +173,10 @@ class AwsReporter:
         while not self._stopping.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), EACH_SECONDS)
-            while (self._invocations or self._operations) and await self._send():
-                pass
+            left = max(len(self._invocations), len(self._operations))
+            # Those of this moment: what comes while they are sent waits for the next time.
+            while left > 0 and await self._send():
+                left -= MOST_SENT
 
     async def _send(self) -> bool:
         """Send one batch; False when it did not arrive."""

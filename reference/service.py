@@ -169,7 +169,8 @@ def add_aws_option(parser: argparse.ArgumentParser) -> None:
 
 def _http_url(written: str) -> str:
     parts = urlsplit(written)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    # The empty default is read, too, and says the same when a compose file passes it.
+    if written and (parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0):
         raise argparse.ArgumentTypeError(
             f"expected an address such as http://127.0.0.1:4566, got {written!r}"
         )
@@ -216,6 +217,9 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._service.board.clear()
         await super().shutdown(sockets)
+        if self._service.reporter is not None:
+            # Here and not where the database is closed: uvicorn ends the process with the signal that it was sent.
+            await self._service.reporter.stop()
 
 
 def serve(
@@ -260,8 +264,6 @@ def serve(
         try:
             await server.serve([listener])
         finally:
-            if service.reporter is not None:
-                await service.reporter.stop()
             await service.database.close()
 
     with listener, suppress(KeyboardInterrupt):

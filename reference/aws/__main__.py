@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import re
 import sys
 import time
 from collections.abc import Callable, Sequence
 
-from reference.aws.app import application
-from reference.aws.edge import Edge
-from reference.aws.server import serve
 from reference.aws.settings import StandInSettings
+from swarmscope.errors import ExitCode
 
 _DEFAULTS = StandInSettings()
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "": 1.0}
@@ -20,6 +19,14 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "": 1.0}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     options = _parser().parse_args(arguments)
+    if importlib.util.find_spec("moto") is None:
+        print("The stand-in for AWS needs moto: pip install 'swarmscope[stand-in]'.", file=sys.stderr)
+        return ExitCode.COMPONENT_MISSING
+    # Not at the top: they need moto.
+    from reference.aws.app import application  # noqa: PLC0415
+    from reference.aws.edge import Edge  # noqa: PLC0415
+    from reference.aws.server import serve  # noqa: PLC0415
+
     settings = StandInSettings(
         options.region,
         options.metrics_delay,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC
 from typing import Any
 
-from moto.sts.models import STSBackend, sts_backends
+from moto.sts.models import AssumedRole, STSBackend, sts_backends
 
 from reference.aws.cloudwatch import Hits
 from reference.aws.errors import validation
@@ -22,12 +23,16 @@ class Identity:
     def __init__(self, settings: StandInSettings) -> None:
         self._region = settings.region
         self._backend: STSBackend = sts_backends[ACCOUNT]["aws"]
+        self._assumed: dict[str, AssumedRole] = {}
 
     def operations(self) -> dict[str, Callable[[Call, Hits], dict[str, Any]]]:
         """What is supported."""
         return {"GetCallerIdentity": self._caller, "AssumeRole": self._assume}
 
     def _caller(self, call: Call, _: Hits) -> dict[str, Any]:
+        role = self._assumed.get(call.access_key)
+        if role is not None:  # of whatever account, which moto's own look-up would not find
+            return {"UserId": role.user_id, "Arn": role.arn, "Account": role.account_id}
         user, arn, account = self._backend.get_caller_identity(call.access_key, self._region)
         return {"UserId": user, "Arn": arn, "Account": account}
 
@@ -43,8 +48,15 @@ class Identity:
             duration=asked.get("DurationSeconds", 3600),
             external_id=asked.get("ExternalId", ""),
         )
+        self._assumed[role.access_key_id] = role
         return {
-            "Credentials": role,
+            "Credentials": {
+                "AccessKeyId": role.access_key_id,
+                "SecretAccessKey": role.secret_access_key,
+                "SessionToken": role.session_token,
+                # moto's times are UTC and do not say so.
+                "Expiration": role.expiration.replace(tzinfo=UTC),
+            },
             "AssumedRoleUser": {"AssumedRoleId": role.user_id, "Arn": role.arn},
             "PackedPolicySize": 0,
         }

@@ -10,6 +10,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+MOST_LINES = 1_000_000
+"""Of all groups together, about 400 MB; beyond it the oldest lines of the fullest group are forgotten."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Line:
@@ -45,11 +48,15 @@ class Group:
 class LogStore:
     """Every log group of one account and region."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_lines: int = MOST_LINES) -> None:
+        self._most_lines = most_lines
         self.groups: dict[str, Group] = {}
         self._arriving: deque[tuple[float, Group, list[Line]]] = deque()
         self._late: list[tuple[float, Group, list[Line]]] = []
         self._number = 0
+        self._kept = 0
+        self.dropped = 0
+        """Lines that were forgotten because there were too many."""
 
     def put(
         self,
@@ -73,11 +80,11 @@ class LogStore:
         """Make visible what has arrived by now."""
         while self._arriving and self._arriving[0][0] <= now:
             _, group, lines = self._arriving.popleft()
-            _add(group, lines)
+            self._add(group, lines)
         if self._late:
             for visible_at, group, lines in self._late:
                 if visible_at <= now:
-                    _add(group, lines)
+                    self._add(group, lines)
             self._late = [entry for entry in self._late if entry[0] > now]
 
     def between(self, group: Group, start: int, end: int, after: tuple[int, int] | None) -> Iterator[Line]:
@@ -92,10 +99,16 @@ class LogStore:
                 return
             yield line
 
-
-def _add(group: Group, lines: Sequence[Line]) -> None:
-    for line in lines:
-        if group.lines and line < group.lines[-1]:
-            insort(group.lines, line)
-        else:
-            group.lines.append(line)
+    def _add(self, group: Group, lines: Sequence[Line]) -> None:
+        for line in lines:
+            if group.lines and line < group.lines[-1]:
+                insort(group.lines, line)
+            else:
+                group.lines.append(line)
+        self._kept += len(lines)
+        if self._kept > self._most_lines:
+            fullest = max(self.groups.values(), key=lambda each: len(each.lines))
+            surplus = len(fullest.lines) // 4
+            del fullest.lines[:surplus]
+            self._kept -= surplus
+            self.dropped += surplus

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import sys
+import uuid
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -37,6 +39,7 @@ class Logs:
         self._settings, self._clock = settings, clock
         self.store = LogStore()
         self._filter_calls: deque[float] = deque()
+        self._has_told = False
 
     def operations(self) -> dict[str, Callable[[Call, Hits], dict[str, Any]]]:
         """What is supported."""
@@ -164,6 +167,7 @@ class Logs:
         if Kind.EMPTY_PAGE in hits:
             return {"events": [], "nextToken": _token(after or (0, 0), digest), "searchedLogStreams": []}
         self.store.settle(self._clock())
+        self._tell_what_is_forgotten()
         most = asked.get("limit", MOST_EVENTS)
         found: list[dict[str, Any]] = []
         looked_at = size = 0
@@ -186,6 +190,13 @@ class Logs:
                 })  # fmt: skip
         return {"events": found, "searchedLogStreams": []}
 
+    def _tell_what_is_forgotten(self) -> None:
+        if self.store.dropped and not self._has_told:
+            self._has_told = True
+            print(
+                "The stand-in for AWS has forgotten its oldest log lines: answers lack them.", file=sys.stderr
+            )
+
     def _admit(self) -> None:
         """Raises AwsError for the sixth call within a second: the quota of the whole account."""
         now = self._clock()
@@ -197,14 +208,16 @@ class Logs:
 
 
 def _token(after: tuple[int, int], digest: str) -> str:
-    return base64.urlsafe_b64encode(json.dumps([*after, digest]).encode()).decode()
+    # A number of its own, because boto3's paginator takes the same token twice for an endless loop.
+    own = uuid.uuid4().hex[:8]
+    return base64.urlsafe_b64encode(json.dumps([*after, digest, own]).encode()).decode()
 
 
 def _position(token: str, digest: str) -> tuple[int, int] | None:
     if not token:
         return None
     try:
-        timestamp, number, of = json.loads(base64.urlsafe_b64decode(token.encode()))
+        timestamp, number, of, _ = json.loads(base64.urlsafe_b64decode(token.encode()))
     except (ValueError, TypeError):
         of = ""
     if of != digest:

@@ -31,8 +31,9 @@ class Invocation(NamedTuple):
     concurrent: int
     """Invocations of the function that were under way when this one began, itself included."""
     request_id: str
-    stream: str
-    """Name of the instance's log stream."""
+    """Empty where the service gave none: the stand-in makes one up, which costs the service nothing."""
+    instance: str
+    """Name of the instance that served it; each writes a log stream of its own."""
 
 
 class TableOperation(NamedTuple):
@@ -64,8 +65,16 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and 0 < len(value) <= 255 and value.isprintable()
 
 
+def _is_text_or_empty(value: Any) -> bool:
+    return value == "" or _is_text(value)
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+
+
+def _is_time(value: Any) -> bool:
+    return _is_number(value) and value < 1e11  # the year 5138
 
 
 def _is_count(value: Any) -> bool:
@@ -81,10 +90,10 @@ def _is_yes_or_no(value: Any) -> bool:
 
 
 _INVOCATION = (
-    _is_text, _is_number, _is_count, _is_number, _is_number, _is_number, _is_number_or_none, _is_count,
-    _is_text, _is_text,
+    _is_text, _is_time, _is_count, _is_number, _is_number, _is_number, _is_number_or_none, _is_count,
+    _is_text_or_empty, _is_text,
 )  # fmt: skip
-_OPERATION = (_is_text, _is_text, _is_number, _is_number, _is_number, _is_count, _is_yes_or_no)
+_OPERATION = (_is_text, _is_text, _is_time, _is_number, _is_number, _is_count, _is_yes_or_no)
 """What each field of a row must be."""
 
 

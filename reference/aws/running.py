@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from reference.running import Running, running
 
@@ -68,7 +69,7 @@ class RunningAws:
 
     def metrics(self, namespace: str) -> list[dict[str, Any]]:
         """Every visible datapoint of a namespace, as it is stored."""
-        found: list[dict[str, Any]] = self.control("GET", f"metrics?namespace={namespace}")
+        found: list[dict[str, Any]] = self.control("GET", f"metrics?namespace={quote(namespace)}")
         return found
 
     def put_resources(self, tags: Mapping[str, Mapping[str, str]]) -> None:

@@ -1,8 +1,10 @@
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from reference.aws.running import RunningAws, running_aws
@@ -11,9 +13,8 @@ from reference.aws.running import RunningAws, running_aws
 class Cloud:
     """CloudWatch as a test uses it, in a namespace of the test's own."""
 
-    def __init__(self, aws: RunningAws, namespace: str) -> None:
-        self.aws, self.namespace = aws, namespace
-        self.client = aws.client("cloudwatch")
+    def __init__(self, aws: RunningAws, client: Any, namespace: str) -> None:
+        self.aws, self.client, self.namespace = aws, client, namespace
         self.minute = int(time.time()) // 60 * 60 - 600
         """The start of a minute, a while ago."""
 
@@ -57,12 +58,30 @@ def aws() -> Iterator[RunningAws]:
         running.put_faults([])
 
 
+@pytest.fixture(scope="module")
+def cloudwatch(aws: RunningAws) -> Any:
+    """A client of CloudWatch."""
+    return aws.client("cloudwatch")
+
+
+@pytest.fixture(scope="module")
+def logs(aws: RunningAws) -> Any:
+    """A client of CloudWatch Logs."""
+    return aws.client("logs")
+
+
+@pytest.fixture(scope="module")
+def unchecked(aws: RunningAws) -> Any:
+    """A client of CloudWatch that sends what boto3 itself would not let through."""
+    return aws.client("cloudwatch", config=Config(parameter_validation=False))
+
+
 @pytest.fixture
-def cloud(aws: RunningAws, request: pytest.FixtureRequest) -> Iterator[Cloud]:
+def cloud(aws: RunningAws, cloudwatch: Any) -> Iterator[Cloud]:
     """CloudWatch without faults and with fresh counters."""
     aws.put_faults([])
     aws.clear_calls()
-    yield Cloud(aws, f"test/{request.node.name[:200]}")
+    yield Cloud(aws, cloudwatch, f"test/{uuid.uuid4().hex}")
     aws.put_faults([])
 
 
