@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from swarmscope.aws.push_alarms import AlarmScope, Changes, alarms_of, changes
 from swarmscope.aws.push_cost import alarm_dollars_per_month
 from swarmscope.aws.settings import AwsSettings
-from swarmscope.edge.cloudwatch_push import NAMESPACE_VARIABLE, namespace, period
+from swarmscope.edge.cloudwatch_options import NAMESPACE_VARIABLE, namespace, period
 from swarmscope.edge.environment import read_dotenv
 from swarmscope.edge.files import load_environments, load_system
 from swarmscope.errors import ComponentFailed, ConfigurationError, ExitCode, Problem, SwarmscopeError

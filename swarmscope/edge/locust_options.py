@@ -17,7 +17,7 @@ from typing import Any
 
 from locust.argument_parser import get_empty_argument_parser
 
-from swarmscope.edge.cloudwatch_push import add_push_options
+from swarmscope.edge.cloudwatch_options import add_push_options
 from swarmscope.edge.files import known_systems, load_environments, load_system
 from swarmscope.errors import ConfigurationError, Problem
 from swarmscope.settings import Settings

@@ -59,7 +59,7 @@ def test_a_percentile_is_an_extended_statistic() -> None:
     ],
 )
 def test_other_kinds_are_plain_statistics(
-    kind: Kind, limit: str, metric: str, statistic: str, operator: str, threshold: float
+    *, kind: Kind, limit: str, metric: str, statistic: str, operator: str, threshold: float
 ) -> None:
     made = alarm(kind, limit)
     keys = ("MetricName", "Statistic", "ComparisonOperator", "Threshold")
@@ -92,14 +92,14 @@ def project(pushed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any
     folder.mkdir(parents=True)
     (folder / "environments.yaml").write_text(
         'environments:\n  local: {host: "http://127.0.0.1:1", aws: {endpoint_url: "' + pushed.aws.url
-        + '", region: us-east-1, functions: [f]}}\n'
+        + '", region: us-east-1, lambda: [f]}}\n'
     )  # fmt: skip
 
     def write(*targets: str) -> None:
         listed = "".join(f"  - {{{target}}}\n" for target in targets)
         (folder / "targets.yaml").write_text(
             f"system: shop\ntitle: Shop\nhealth: /\ndefault_profile: quick\ntargets:\n{listed}"
-            "profiles:\n  quick: {users: 1, spawn_rate: 1, run_time: 10s}\n  peak: {users: 2, spawn_rate: 1, run_time: 10s}\n"
+            "profiles:\n  quick: &one {users: 1, spawn_rate: 1, run_time: 10s}\n  peak: *one\n"
         )
 
     write(

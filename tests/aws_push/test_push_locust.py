@@ -25,7 +25,8 @@ LOCUSTFILE = """
 from locust import FastHttpUser, constant, events, task
 {second}
 from exporters.run_view import ExporterCounters
-from swarmscope.edge.cloudwatch_push import add_push_options, push
+from swarmscope.edge.cloudwatch_options import add_push_options
+from swarmscope.edge.cloudwatch_push import push
 from swarmscope.measurements import RequestKey
 from swarmscope.targets import System
 

@@ -1,0 +1,108 @@
+"""Swarmscope in a real Locust: what the options ask for is pushed, and the page tells what became of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reference.running import running
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    database = tmp_path_factory.mktemp("data") / "triggers.sqlite"
+    with running("reference.triggers", "--local-key", "--database", str(database)) as service:
+        yield service.url
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def series(page: str, name: str) -> dict[str, float]:
+    lines = [line.rpartition(" ") for line in page.splitlines() if line.startswith(name)]
+    return {labels.removeprefix(name): float(value) for labels, _, value in lines}
+
+
+@pytest.mark.parametrize("more", [[], ["--processes", "2"]])
+def test_a_run_is_pushed_with_its_name_and_the_page_says_what_became_of_it(
+    pushed: Any, service: str, tmp_path: Path, more: list[str]
+) -> None:
+    port, master = free_port(), str(free_port())
+    command = [
+        sys.executable,
+        "-m",
+        "locust",
+        "--system",
+        "triggers",
+        "--load-profile",
+        "quick",
+        "--host",
+        service,
+    ]
+    command += ["--headless", "-u", "6", "-r", "100", "-t", "14s", "--run-id", "r1", "--only-summary", *more]
+    command += ["--exporter-port", str(port), "--reports-dir", str(tmp_path / "reports")]
+    command += ["--master-bind-host", "127.0.0.1", "--master-bind-port", master, "--master-port", master]
+    command += [
+        "--cloudwatch-period",
+        "10",
+        "--cloudwatch-dimension-run",
+        "--cloudwatch-endpoint",
+        pushed.aws.url,
+    ]
+    environment = {
+        name: value for name, value in pushed.aws.environment.items() if name != "AWS_ENDPOINT_URL"
+    }
+    log = tmp_path / "log"
+    page = ""
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, **environment, "SWARMSCOPE_CLOUDWATCH_NAMESPACE": pushed.namespace, "NO_PROXY": "*"},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )  # fmt: skip
+        try:
+            while process.poll() is None:
+                with (
+                    suppress(OSError),
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer,
+                ):
+                    page = answer.read().decode()
+                time.sleep(0.2)
+        finally:
+            deadline = time.monotonic() + 20
+            while log.read_text().count("data stored") < 1 + 2 * bool(more) and time.monotonic() < deadline:
+                time.sleep(0.2)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    assert "Traceback" not in log.read_text()
+    stored = series(page, "locust_cloudwatch_data_total")
+    assert stored['{result="stored"}'] > 0, log.read_text()
+    assert stored['{result="dropped"}'] == stored['{result="ambiguous"}'] == 0
+    assert series(page, "locust_cloudwatch_calls_total")['{result="stored"}'] >= 2
+    assert series(page, "locust_cloudwatch_last_success_timestamp_seconds")[""] > time.time() - 60
+    finished = sum(series(page, "locust_requests_total").values())
+    assert pushed.total("Requests", System="triggers") == finished > 0
+    assert pushed.total("Requests", System="triggers", Run="r1") == finished
+    of_events = {"System": "triggers", "Method": "POST", "Request": "/events"}
+    assert pushed.total("Requests", **of_events) == pushed.total("Requests", **of_events, Run="r1") > 0
+    assert max(each["maximum"] for each in pushed.data("Users", System="triggers", Run="r1")) == 6
