@@ -91,6 +91,32 @@ def test_what_reading_calls_is_what_its_policies_allow(aws, tmp_path):
     assert seen == actions_of(POLICIES["reader"]) | actions_of(POLICIES["caller"])
 
 
+def test_what_keeping_alarms_calls_is_what_its_policy_allows(aws, tmp_path):
+    system = tmp_path / "scenarios/policy"
+    system.mkdir(parents=True)
+    (system / "environments.yaml").write_text("environments: {sit: {host: 'http://127.0.0.1:1'}}\n")
+    (system / "targets.yaml").write_text(
+        "system: policy\ntargets: [{request: '*', error_rate: 1%}]\nprofiles: {quick: {users: 1, run_time: 10s}}\n"
+    )
+    aws.clear_calls()
+    command = [
+        sys.executable,
+        "-m",
+        "swarmscope.edge.cloudwatch_alarms",
+        "--system=policy",
+        "--namespace=Policy",
+    ]
+    for option in ("--apply", "--delete"):
+        subprocess.run(
+            [*command, option],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **aws.environment},
+            check=True,
+            capture_output=True,
+        )
+    assert {BY_NAME[operation] for operation in aws.calls()} == actions_of(POLICIES["alarms"])
+
+
 def test_each_policy_allows_what_its_table_says_and_no_wildcard():
     assert actions_of(POLICIES["reader"]) | actions_of(POLICIES["caller"]) == set(PULL_ACTIONS)
     assert actions_of(POLICIES["pusher"]) == set(PUSH_ACTIONS)
