@@ -5,6 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from swarmscope.aws.run_figures import AwsFigures, AwsSeries, ColdStartCounts
+from swarmscope.quantities import UNKNOWN
 from swarmscope.report import read_result, write_result
 from swarmscope.report.aws_section import aws_blocks
 from swarmscope.report.blocks import Paragraph, Table
@@ -64,9 +65,9 @@ def test_waiting_calls_and_cost_are_stated(result):
 
 def test_sums_add_up_and_percentiles_stand_by_minutes(result):
     cold, rows = tables(replace(result, aws=FIGURES))
-    assert cold == [["f", "20", "3s"], ["none", "0", "–"]]
+    assert cold == [["f", "20", "3s"], ["none", "0", UNKNOWN]]
     assert rows == [
-        ["aws_lambda_invocations", "f", "–", "350 in 2 minutes"],
+        ["aws_lambda_invocations", "f", UNKNOWN, "350 in 2 minutes"],
         ["aws_lambda_duration_seconds", "f", "p95", "12ms (12:00), 34ms (12:01)"],
         ["aws_dynamodb_request_latency_seconds", "t, Query", "p95", "worst 7ms (12:07) of 8 minutes"],
     ]
@@ -75,7 +76,7 @@ def test_sums_add_up_and_percentiles_stand_by_minutes(result):
 def test_the_targets_that_waited_are_named_with_their_reason(result):
     judged = Judgement(COLD, Status.NO_DATA, None, 0, "CloudWatch's logs were known until noon")
     (rows, *_) = tables(replace(result, aws=FIGURES, judgements=(*result.judgements, judged)))
-    assert rows == [["cold", "≤ 3s", "–", "NO DATA", "CloudWatch's logs were known until noon"]]
+    assert rows == [["cold", "≤ 3s", UNKNOWN, "NO DATA", "CloudWatch's logs were known until noon"]]
 
 
 def test_what_arrived_too_late_for_the_report_is_said(result):
