@@ -64,6 +64,19 @@ refused() { # pattern, VARIABLE=value…: the stack must not start with these, a
   )
 }
 
+credentials() { # a program of ours has what the file holds, docker inspect does not show it
+  local name=$COMPOSE_PROJECT_NAME-credentials code
+  echo LOCUST_API_KEY=only-in-the-file >"$scratch/credentials"
+  CREDENTIALS_FILE=$scratch/credentials compose run --detach --no-deps --name "$name" locust-headless \
+    sh -c '[ "${#LOCUST_API_KEY}" = 16 ]' >/dev/null
+  code=$(docker wait "$name")
+  docker inspect "$name" >"$scratch/inspect"
+  docker rm "$name" >/dev/null
+  [ "$code" = 0 ] || { echo "the program does not have it"; return 1; }
+  if grep -q only-in-the-file "$scratch/inspect"; then echo "docker inspect shows it"; return 1; fi
+  echo "the program has them, docker inspect does not"
+}
+
 restart() { # service: in the middle of a run
   local began=$SECONDS
   compose restart "$1" >"$scratch/restart.log" 2>&1 || { tail "$scratch/restart.log"; return 1; }
@@ -133,6 +146,7 @@ check "confined" secure confined
 check "no root" secure nobody
 check "no secret told" secure untold
 check "image" secure image
+check "credentials of a file" credentials
 
 echo admin >"$scratch/weak"
 check "weak password refused" refused 'nobody guesses first' SWARMSCOPE_BIND=0.0.0.0 GRAFANA_ANONYMOUS=false \

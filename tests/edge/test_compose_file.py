@@ -1,6 +1,9 @@
 """docker-compose.yml by what it says; scripts/try-compose.sh runs it."""
 
 import re
+import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -32,9 +35,21 @@ def test_every_container_is_confined(name):
     assert service["restart"] in ("unless-stopped", "no")
     assert not service.get("privileged")
     assert "container_name" not in service  # it could not be scaled
-    if name != "postgres":  # its entrypoint makes its folders before it leaves root
-        assert service["read_only"] is True
-        assert service["cap_drop"] == ["ALL"]
+    assert service["pids_limit"]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    if name != "postgres":  # its entrypoint makes its folder its own before it leaves root
+        assert "cap_add" not in service
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_nothing_of_the_machine_is_mounted_but_configuration_to_read(name):
+    for volume in SERVICES[name].get("volumes", ()):
+        source, _, rest = volume.rpartition(":/")
+        if source in COMPOSE["volumes"]:
+            continue
+        assert source.startswith(("./", "${")), volume
+        assert rest.endswith(":ro"), volume
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -67,6 +82,52 @@ def test_every_service_that_is_waited_for_can_say_that_it_is_healthy():
             assert wait["condition"] in ("service_healthy", "service_completed_successfully"), name
             if wait["condition"] == "service_healthy":
                 assert "healthcheck" in SERVICES[other], f"{name} waits for {other}"
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_what_goes_on_says_whether_it_is_healthy(name):
+    runs_once = name in ("secrets", "locust-headless")
+    assert runs_once or "healthcheck" in SERVICES[name]
+
+
+def test_the_healthcheck_of_our_image_tells_a_page_that_is_served_from_one_that_is_not(served):
+    answers = ROOT / "scripts" / "answers.sh"
+    assert "COPY scripts/answers.sh /usr/local/bin/answers" in DOCKERFILE
+    assert "!scripts/answers.sh" in (ROOT / ".dockerignore").read_text()
+    assert subprocess.run([answers, str(served), "/health"], check=False).returncode == 0
+    for port, path in ((served, "/other"), (1, "/health")):
+        done = subprocess.run([answers, str(port), path], check=False, capture_output=True)
+        assert done.returncode != 0
+
+
+@pytest.fixture
+def served():
+    """The port of a server that knows /health."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200 if self.path == "/health" else 404)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def test_credentials_reach_containers_by_a_file_only():
+    readers = [
+        name for name, service in SERVICES.items() if "with_credentials" in str(service.get("entrypoint"))
+    ]
+    assert readers == ["reference", "locust-master", "locust-worker", "locust-headless"]
+    for name in readers:
+        assert "${CREDENTIALS_FILE:-/dev/null}:/run/given-credentials:ro" in SERVICES[name]["volumes"]
+        assert not re.search(r"\$\{(LOCUST_API_KEY|DATABASE_URL)", str(SERVICES[name]["environment"]))
 
 
 def test_prometheus_scrapes_what_there_is():
