@@ -94,8 +94,8 @@ def page() -> Page:
             colour(
                 lines(
                     "Notifications",
-                    "Sent per second by kind of receiver, and those that failed, each of which is an alert of its "
-                    "own.",
+                    "Sent within the last minute by kind of receiver, and those that failed, each of which is an "
+                    "alert of its own.",
                     "short",
                     (q.NOTIFICATIONS, "{{integration}}"),
                     (q.NOTIFICATIONS_FAILED, "failed: {{integration}}"),

@@ -82,8 +82,8 @@ def page() -> Page:
             ),
             lines(
                 "Failures by kind",
-                "By fingerprint of their error.",
-                "reqps",
+                "Within the last seconds, by fingerprint of their error.",
+                "short",
                 (q.FAILURES_OVER_TIME, "{{error}}"),
                 stacked=True,
                 no_value="no request failed",

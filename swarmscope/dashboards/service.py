@@ -15,7 +15,6 @@ from swarmscope.dashboards.tables import Column, Label, rows
 
 def page() -> Page:
     """Client, service, machine and database below each other."""
-    no_postgresql = "The service has no PostgreSQL, or its exporter is not installed."
     return Page(
         uid=Dashboard.SERVICE,
         title="Service and database",
@@ -25,7 +24,6 @@ def page() -> Page:
         may_be_empty={
             "Failed database operations": "No operation failed.",
             "Where the time goes: P95 D": "No target limits a P95.",
-            "Statements that take most time": no_postgresql,
             "annotation Alerts": "No alert fired.",
             "annotation Load stops": "The load goes on.",
         },
@@ -121,7 +119,7 @@ def _database() -> list[Any]:
         colour(pool, "^most$", RED, dashed=True),
         lines(
             "Failed database operations",
-            "Per second, by operation.",
+            "Within the last seconds, by operation.",
             "short",
             (q.DATABASE_ERRORS, "{{operation}}"),
             span=8,

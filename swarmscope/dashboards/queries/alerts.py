@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from swarmscope.alerting.alert_names import AlertName
-from swarmscope.dashboards.queries.selectors import RANGE, RATE
+from swarmscope.dashboards.queries.selectors import RANGE
 from swarmscope.names import Job
 
 _ALERT = "by (alertname, target, system, run, severity)"
@@ -23,11 +23,11 @@ _OF_ALERTMANAGER = "by (integration)"
 
 
 def _sent(metric: str) -> str:
-    return f"sum {_OF_ALERTMANAGER} (rate({metric}{{{_ALERTMANAGER}}}[{RATE}]))"
+    return f"sum {_OF_ALERTMANAGER} (increase({metric}{{{_ALERTMANAGER}}}[1m])) > 0"
 
 
-NOTIFICATIONS = f"{_sent('alertmanager_notifications_total')} > 0"
-NOTIFICATIONS_FAILED = f"{_sent('alertmanager_notifications_failed_total')} > 0"
+NOTIFICATIONS = _sent("alertmanager_notifications_total")
+NOTIFICATIONS_FAILED = _sent("alertmanager_notifications_failed_total")
 DELIVERY = (
     f"histogram_quantile(0.95, sum by (le) (last_over_time("
     f"alertmanager_notification_latency_seconds_bucket{{{_ALERTMANAGER}}}[{RANGE}])))"

@@ -8,6 +8,7 @@ from swarmscope.dashboards.queries.selectors import (
     FAILURE,
     ONE_REQUEST,
     REQUESTS,
+    appeared,
     last,
     rate,
     ratio,
@@ -52,7 +53,7 @@ def in_flight(matchers: str = REQUESTS) -> str:
 
 OLDEST_AGE = f"max {BY_REQUEST} ({series(names.OLDEST_AGE, ONE_REQUEST)})"
 FAILURES = f"sum by (method, name, error) ({last(names.FAILURES, REQUESTS)}) > 0"
-FAILURES_OVER_TIME = f"sum by (error) ({rate(names.FAILURES, ONE_REQUEST)}) > 0"
+FAILURES_OVER_TIME = appeared(series(names.FAILURES, ONE_REQUEST), "error")
 STATUSES = f"sum by (status) ({rate(names.REQUESTS, ONE_REQUEST)})"
 BYTES = f"sum {BY_REQUEST} ({rate(names.RESPONSE_BYTES, ONE_REQUEST)})"
 TOTAL_FINISHED = f"sum {BY_REQUEST} ({last(names.REQUESTS, ONE_REQUEST)})"

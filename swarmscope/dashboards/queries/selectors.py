@@ -41,3 +41,12 @@ def ratio(part: str, whole: str) -> str:
 def named(expr: str, label: str, value: str) -> str:
     """The series with one more label."""
     return f'label_replace({expr}, "{label}", "{value}", "", "")'
+
+
+def appeared(selector: str, by: str) -> str:
+    """How much counters grew over the last seconds, those that did not exist before included.
+
+    A counter of something rare (a kind of failure) appears with its first event: to `rate` it never grew.
+    """
+    growth = f"{selector} - ({selector} offset {RATE} or 0 * {selector})"
+    return f"sum by ({by}) (clamp_min({growth}, 0)) > 0"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swarmscope.dashboards.queries.selectors import NODE, POSTGRESQL, RANGE, RATE, SERVICE, ratio
+from swarmscope.dashboards.queries.selectors import NODE, POSTGRESQL, RANGE, RATE, SERVICE, appeared, ratio
 from swarmscope.signals import OPERATIONAL
 
 _ASKED_BY_USERS = f"{SERVICE},{OPERATIONAL}"
@@ -31,7 +31,7 @@ CPU = f"sum by (instance) (rate(process_cpu_seconds_total{{{SERVICE}}}[{RATE}]))
 MEMORY = f"sum by (instance) (process_resident_memory_bytes{{{SERVICE}}})"
 POOL = f"sum by (state) (db_client_connection_count{{{SERVICE}}})"
 POOL_SIZE = f"sum(db_client_connections_max{{{SERVICE}}})"
-DATABASE_ERRORS = f"sum by (operation) (rate(db_client_errors_total{{{SERVICE}}}[{RATE}])) > 0"
+DATABASE_ERRORS = appeared(f"db_client_errors_total{{{SERVICE}}}", "operation")
 
 # --- PostgreSQL ---
 
