@@ -68,13 +68,14 @@ def _cold_starts() -> list[Any]:
     )
     return [
         row("Cold starts"),
-        number("Cold starts", "Of the run so far.", "short", q.COLD_STARTS, span=4, no_value="none"),
+        number("Cold starts so far", "Of the run.", "short", q.COLD_STARTS, span=4, height=8, no_value="none"),
         number(
             "Cold starts: P95 so far",
             "Over all functions of the run.",
             "s",
             q.COLD_P95,
             span=4,
+            height=8,
             no_value="none",
         ),
         number(
@@ -83,14 +84,16 @@ def _cold_starts() -> list[Any]:
             "percentunit",
             f"max({q.COLD_RATIO})",
             span=4,
+            height=8,
             no_value=NOT_SCRAPED,
         ),
         lines(
-            "Invocations",
+            "Requests and invocations",
             _PER_MINUTE,
             "short",
-            (q.INVOCATIONS, "{{function}}"),
-            height=4,
+            (q.API_REQUESTS, "gateway {{api}} {{stage}}"),
+            (q.INVOCATIONS, "function {{function}}"),
+            height=8,
             no_value=NOT_SCRAPED,
         ),
         with_limits(p95),
@@ -166,6 +169,7 @@ def _exporter() -> list[Any]:
             "currencyUSD",
             q.COST,
             span=4,
+            height=8,
             no_value=NOT_SCRAPED,
         ),
         number(
@@ -174,6 +178,7 @@ def _exporter() -> list[Any]:
             "short",
             q.BILLED,
             span=4,
+            height=8,
             no_value=NOT_SCRAPED,
         ),
         number(
@@ -182,6 +187,7 @@ def _exporter() -> list[Any]:
             "short",
             q.COST_LIMITED,
             span=4,
+            height=8,
             warn=1,
             no_value=NOT_SCRAPED,
         ),
@@ -200,8 +206,7 @@ def _exporter() -> list[Any]:
             q.POLL_SUCCESS,
             "{{source}}",
             SETTLED,
-            span=12,
-            height=4,
+            height=5,
         ),
         lines(
             "Age of the data",

@@ -47,6 +47,8 @@ class Page:
     """The time that is shown at first."""
     keeps_time: bool = True
     """Whether links to the other dashboards keep the shown time."""
+    is_in_menu: bool = True
+    """Whether the other dashboards link to this one, with the shown time."""
     timezone: str = "browser"
     may_be_empty: Mapping[str, str] = field(default_factory=dict)
     """Panel, panel and query (`Title B`), annotation or variable that may have no answer → when that is so.
@@ -137,7 +139,7 @@ def text(page: Page) -> str:
     made = (
         build.Dashboard(page.title)
         .uid(page.uid)
-        .tags([TAG])
+        .tags([TAG] if page.is_in_menu else [])
         .timezone(page.timezone)
         .refresh(REFRESH)
         .time(*page.shown)

@@ -272,6 +272,11 @@ def start_run(site: Site, ports: dict[str, int], name: str, service: str, *more:
     return run
 
 
+@pytest.fixture(scope="session", name="free_port")
+def free_port_fixture() -> Callable[[], int]:
+    return free_port
+
+
 @pytest.fixture(scope="session", name="eventually")
 def eventually_fixture() -> Callable[..., Any]:
     return eventually

@@ -78,14 +78,15 @@ def observed(site, eventually):
 
     eventually("steady", lambda: said(site)["phase"] == "steady")
     eventually("scraped", scraped_since(0))
-    seen.before = {Dashboard.SERVICE: look(site, Dashboard.SERVICE, site.broken)}
+    seen.before = {uid: look(site, uid, site.broken) for uid in (Dashboard.SERVICE, Dashboard.ALERTS)}
+    delivered = site.prometheus.query(DELIVERED)[0]["value"][1]
     faults(*FAULTS)
     fail_the_database(site, eventually)
     began, first = time.time(), page()
     received = f"{site.receiver}/api/notifications"
     eventually("told", lambda: site.broken in requests.get(received, timeout=2).text)
     eventually("calm is over", lambda: site.loads[0].poll() is not None)
-    eventually("counted", lambda: site.prometheus.query(f"{DELIVERED} > 1"))
+    eventually("counted", lambda: site.prometheus.query(f"{DELIVERED} > {delivered}"))
     seen.live = everything(site.broken)
     seen.calm = everything(site.calm)
     seen.window, seen.pages = (began, time.time()), (first, page())
@@ -93,7 +94,8 @@ def observed(site, eventually):
     eventually("hung", lambda: said(site)["in_flight"] == said(site)["users"])
     seen.hung = said(site)
     eventually("scraped", scraped_since(time.time()))
-    then = seen.live[Dashboard.LIVE].shown.at(time.time())
+    # A second more, because the last point of a range lies up to a step before its end.
+    then = seen.live[Dashboard.LIVE].shown.at(time.time() + 1)
     seen.hung_panels = ask(site, shipped(Dashboard.LIVE), then).series
     eventually("over", lambda: all(process.poll() is not None for process in site.loads))
     known = f'{{__name__=~"locust_users|run:locust_requests:rate5s",run="{site.broken}"}}'

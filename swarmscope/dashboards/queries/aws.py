@@ -31,6 +31,7 @@ LAMBDA_P95 = _gauge(families.LAMBDA_DURATION, "p95")
 LAMBDA_P99 = _gauge(families.LAMBDA_DURATION, "p99")
 DYNAMODB_P95 = _gauge(families.DYNAMODB_LATENCY, "p95")
 
+API_REQUESTS = _gauge(families.API_REQUESTS, how="sum")
 INVOCATIONS = _gauge(families.LAMBDA_INVOCATIONS, how="sum")
 LAMBDA_ERRORS = _gauge(families.LAMBDA_ERRORS, how="sum")
 API_CLIENT_ERRORS = _gauge(families.API_CLIENT_ERRORS, how="sum")
