@@ -113,7 +113,8 @@ programs:
 
 # The tests run the reference services on a PostgreSQL of their own, too.
 test-programs: programs
-	@scripts/install-packages.sh '/usr/lib/postgresql/*/bin/initdb=postgresql'
+	@scripts/install-packages.sh '/usr/lib/postgresql/*/bin/initdb=postgresql' \
+	  prometheus-node-exporter=prometheus-node-exporter prometheus-postgres-exporter=prometheus-postgres-exporter
 
 $(READY): $(LOCK)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -68,7 +68,9 @@ def _cold_starts() -> list[Any]:
     )
     return [
         row("Cold starts"),
-        number("Cold starts so far", "Of the run.", "short", q.COLD_STARTS, span=4, height=8, no_value="none"),
+        number(
+            "Cold starts so far", "Of the run.", "short", q.COLD_STARTS, span=4, height=8, no_value="none"
+        ),
         number(
             "Cold starts: P95 so far",
             "Over all functions of the run.",

@@ -32,6 +32,7 @@ def page() -> Page:
         shown=(f"{q.ORIGIN:%Y-%m-%dT%H:%M:%S}.000Z", f"{end:%Y-%m-%dT%H:%M:%S}.000Z"),
         keeps_time=False,
         is_in_menu=False,
+        refresh="1m",
         timezone="utc",
         variables=[
             variable("system", "System", q.SYSTEMS, "The system under test.", regex=q.SYSTEM_NAME, once=True),

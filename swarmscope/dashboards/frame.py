@@ -26,7 +26,6 @@ from swarmscope.dashboards.queries import choices, moments
 from swarmscope.document import origin
 
 TAG = "swarmscope"
-REFRESH = "5s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,7 @@ class Page:
     is_in_menu: bool = True
     """Whether the other dashboards link to this one, with the shown time."""
     timezone: str = "browser"
+    refresh: str = "5s"
     may_be_empty: Mapping[str, str] = field(default_factory=dict)
     """Panel, panel and query (`Title B`), annotation or variable that may have no answer → when that is so.
 
@@ -141,7 +141,7 @@ def text(page: Page) -> str:
         .uid(page.uid)
         .tags([TAG] if page.is_in_menu else [])
         .timezone(page.timezone)
-        .refresh(REFRESH)
+        .refresh(page.refresh)
         .time(*page.shown)
         .tooltip(DashboardCursorSync.CROSSHAIR)
         .readonly()
@@ -206,7 +206,7 @@ def _annotations(page: Page) -> list[dict[str, Any]]:
         ("Run starts", moments.STARTS, GREEN, "Run starts", "{{run}}", True),
         ("Load stops", moments.ENDS, BLUE, "Load stops", "{{run}}", True),
         ("Alerts", moments.ALERTS, RED, "{{alertname}}", "{{target}} ({{severity}})", False),
-        ("Phases", moments.PHASES, SKY, "Phase {{phase}}", "{{run}}", False),
+        ("Phases", moments.PHASES, SKY, "Phase {{phase}}", "not judged", False),
     ]
     return [
         {

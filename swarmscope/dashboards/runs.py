@@ -27,6 +27,7 @@ def page() -> Page:
         module="runs",
         shown=("now-7d", "now"),
         keeps_time=False,
+        refresh="1m",
         about_one_run=False,
         variables=run_variables()[:1],
         panels=[

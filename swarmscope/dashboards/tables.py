@@ -151,7 +151,12 @@ def _of_value(column: Column) -> list[DynamicConfigValue]:
     if column.decimals is not None:
         properties.append(DynamicConfigValue("decimals", column.decimals))
     if column.is_hidden:
-        properties.append(DynamicConfigValue("custom.hidden", True))
+        # The former up to Grafana 12.1, the latter since.
+        hidden = {"viz": True, "legend": False, "tooltip": False}
+        properties += [
+            DynamicConfigValue("custom.hidden", True),
+            DynamicConfigValue("custom.hideFrom", hidden),
+        ]
     return properties + _coloured(column.mappings)
 
 

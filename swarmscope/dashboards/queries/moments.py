@@ -9,9 +9,12 @@ from __future__ import annotations
 from swarmscope import names
 from swarmscope.alerting.alert_names import AlertName
 from swarmscope.dashboards.queries.selectors import RUN, last, series
+from swarmscope.names import Phase
 
 FIRING = f'ALERTS{{alertstate="firing",alertname!="{AlertName.WATCHDOG}",{RUN}}}'
-PHASES = f"{series(names.RUN_PHASE)} == 1"
+_NOT_JUDGED = f'{RUN},phase!~"{Phase.READY}|{Phase.STEADY}|{Phase.DONE}"'
+PHASES = f"max by (phase) ({series(names.RUN_PHASE, _NOT_JUDGED)}) == 1"
+"""What is drawn is what is not judged (ramp, warm-up, a profile's own phases), so that every change is an edge."""
 STARTS = f"{last(names.RUN_START)} * 1000"
 ENDS = f"{last(names.RUN_END)} * 1000"
 ALERTS = f"max by (alertname, target, severity) ({FIRING})"
