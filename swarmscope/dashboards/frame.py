@@ -130,7 +130,7 @@ def request_variable(several: bool = True) -> build.QueryVariable:
     made = variable("request", "Request", choices.REQUEST_NAMES, "Names as Locust shows them.")
     if not several:
         return made
-    everything = VariableOption(selected=True, text="All", value="$__all")
+    everything = VariableOption(selected=True, text=["All"], value=["$__all"])
     return made.multi(True).include_all(True).current(everything)
 
 

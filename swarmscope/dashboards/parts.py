@@ -21,6 +21,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from swarmscope.dashboards.palette import BLUE, GREY, RED, Mappings
 
 SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
+FULL_WIDTH = 24
 NOT_SCRAPED = "not scraped"
 NOT_RUNNING = "not running"
 
@@ -48,13 +49,14 @@ def _queries(panel: Any, queries: Sequence[tuple[str, str]]) -> Any:
     return panel
 
 
-def legend_table() -> common.VizLegendOptions:
-    """Last and largest value of each series, below the panel."""
+def legend_table(span: int = 12) -> common.VizLegendOptions:
+    """Last and largest value of each series: below the panel, or beside it where there is room."""
+    is_wide = span == FULL_WIDTH
     return (
         common.VizLegendOptions()
         .show_legend(True)
         .display_mode(kinds.LegendDisplayMode.TABLE)
-        .placement(kinds.LegendPlacement.BOTTOM)
+        .placement(kinds.LegendPlacement.RIGHT if is_wide else kinds.LegendPlacement.BOTTOM)
         .calcs(["lastNotNull", "max"])
     )
 
@@ -93,7 +95,7 @@ def lines(
         .span_nulls(False)
         .color_scheme(build.FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
         .tooltip(tooltip_of_all())
-        .legend(legend_table())
+        .legend(legend_table(span))
     )
     if stacked:
         panel = panel.stacking(common.StackingConfig().mode(kinds.StackingMode.NORMAL).group("A"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from swarmscope.alerting.panels import Dashboard
 from swarmscope.dashboards.frame import Page, run_variables
 from swarmscope.dashboards.palette import VERDICTS
-from swarmscope.dashboards.parts import number
 from swarmscope.dashboards.queries import runs as q
 from swarmscope.dashboards.tables import Column, Label, bars, rows
 
@@ -88,9 +87,6 @@ def page() -> Page:
                 trend,
                 [Column("targets missed", q.TARGETS_MISSED)],
                 order=q.STARTED,
-            ),
-            number(
-                "Runs in this time", "How many runs this system made.", "short", q.NUMBER, span=24, height=3
             ),
         ],
     )

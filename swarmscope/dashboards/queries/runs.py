@@ -20,4 +20,3 @@ FINISHED = f"sum by (run) ({last(names.REQUESTS, SYSTEM)})"
 RATE = f"{FINISHED} / (({SECONDS}) > 0)"
 ERROR_RATIO = ratio(f"sum by (run) ({last(names.REQUESTS, f'{SYSTEM},{FAILURE}')})", FINISHED)
 TARGETS_MISSED = f"sum by (run) (1 - {last(names.TARGET_MET, SYSTEM)})"
-NUMBER = f"count({STARTED})"
