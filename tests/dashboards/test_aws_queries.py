@@ -27,6 +27,7 @@ locust_run_start_timestamp_seconds{run="r1",system="access"} 1700000000
 locust_requests_total{run="r1",system="access",method="GET",name="/v1",outcome="success",status="200"} %(n)d
 locust_request_duration_seconds_bucket{run="r1",system="access",method="GET",name="/v1",le="0.1"} %(n)d
 locust_request_duration_seconds_bucket{run="r1",system="access",method="GET",name="/v1",le="+Inf"} %(n)d
+locust_run_phase{run="r1",system="access",phase="ramp"} %(ramp)d
 locust_run_phase{run="r1",system="access",phase="steady"} 1
 locust_target_limit{run="r1",system="access",target="cold-start-p95",request="",kind="max",priority="high"} 3
 """
@@ -70,7 +71,11 @@ def prometheus(tmp_path_factory, free_port):
     class Pages(BaseHTTPRequestHandler):
         def do_GET(self):
             seconds = time.time() - began
-            body = LOCUST % {"n": 10 * seconds} if self.path == "/locust" else aws_page(seconds)
+            body = (
+                LOCUST % {"n": 10 * seconds, "ramp": 1}
+                if self.path == "/locust"
+                else aws_page(seconds)
+            )
             self.send_response(200)
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.end_headers()
