@@ -71,11 +71,7 @@ def prometheus(tmp_path_factory, free_port):
     class Pages(BaseHTTPRequestHandler):
         def do_GET(self):
             seconds = time.time() - began
-            body = (
-                LOCUST % {"n": 10 * seconds, "ramp": 1}
-                if self.path == "/locust"
-                else aws_page(seconds)
-            )
+            body = LOCUST % {"n": 10 * seconds, "ramp": 1} if self.path == "/locust" else aws_page(seconds)
             self.send_response(200)
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.end_headers()
