@@ -97,6 +97,7 @@ def observed(site, eventually):
     # A second more, because the last point of a range lies up to a step before its end.
     then = seen.live[Dashboard.LIVE].shown.at(time.time() + 1)
     seen.hung_panels = ask(site, shipped(Dashboard.LIVE), then).series
+    site.end_the_broken_run()
     eventually("over", lambda: all(process.poll() is not None for process in site.loads))
     known = f'{{__name__=~"locust_users|run:locust_requests:rate5s",run="{site.broken}"}}'
     eventually("forgotten", lambda: not site.prometheus.query(known))
