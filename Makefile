@@ -120,7 +120,8 @@ programs:
 
 # The tests run the reference services on a PostgreSQL of their own, too.
 test-programs: programs
-	@scripts/install-packages.sh '/usr/lib/postgresql/*/bin/initdb=postgresql'
+	@scripts/install-packages.sh '/usr/lib/postgresql/*/bin/initdb=postgresql' \
+	  prometheus-node-exporter=prometheus-node-exporter prometheus-postgres-exporter=prometheus-postgres-exporter
 	@# Ubuntu has it as a snap only: there the one test of pages says that it was left out.
 	@scripts/install-packages.sh chromium=chromium || echo "Going on without: no page is looked at." >&2
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from swarmscope.alerting.alert_names import ABORT_LABEL, AlertName, Annotation, Severity
-from swarmscope.alerting.links import DASHBOARD, Links
+from swarmscope.alerting.links import Links
 from swarmscope.alerting.promql import plain
 from swarmscope.alerting.synthetic_traffic import SO_FAR, STARTED, Flow, Traffic, broken_by
 from swarmscope.targets import Kind, System, Target
@@ -165,6 +165,6 @@ def _alert(name: AlertName, labels: Mapping[str, str], words: Mapping[str, str])
     annotations = {
         **words,
         Annotation.RUNBOOK_URL: f"{links.runbook}#{name.lower()}",
-        Annotation.DASHBOARD_URL: f"{links.dashboards}/d/{DASHBOARD}?{at_the_run}",
+        Annotation.DASHBOARD_URL: links.panel(name, at_the_run),
     }
     return {"exp_labels": dict(labels), "exp_annotations": annotations}

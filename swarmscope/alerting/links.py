@@ -1,4 +1,4 @@
-"""Where alerts send their reader: the runbook and the dashboard at this run. No I/O."""
+"""Where alerts send their reader: the runbook, and the panel that shows what they are about, at this run. No I/O."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from swarmscope import names
 from swarmscope.alerting.alert_names import AlertName, Annotation
+from swarmscope.alerting.panels import SHOWN, Dashboard, shown
 
-DASHBOARD = "swarmscope-live"
+DASHBOARD = Dashboard.LIVE
 """Uid of the Grafana dashboard of one run."""
 
 
@@ -21,17 +22,33 @@ class Links:
     """Grafana's address."""
 
     def of(self, alert: AlertName, about_a_run: bool = True) -> dict[str, str]:
-        """The annotations with this alert's runbook section and the dashboard, opened at the alert's run."""
-        dashboard = f"{self.dashboards.rstrip('/')}/d/{DASHBOARD}"
+        """The annotations with this alert's runbook section and its panel, opened at the alert's run."""
         return {
             Annotation.RUNBOOK_URL: f"{self.runbook}#{alert.lower()}",
-            Annotation.DASHBOARD_URL: dashboard + _AT_THE_RUN if about_a_run else dashboard,
+            Annotation.DASHBOARD_URL: self.panel(alert, _AT_THE_RUN)
+            if about_a_run
+            else self.of_no_run(alert),
         }
+
+    def panel(self, alert: AlertName, at_the_run: str) -> str:
+        """The address of the panel; `at_the_run` are the variables and the time."""
+        dashboard, panel = shown(alert)
+        return f"{self._dashboard(dashboard)}?{at_the_run}&viewPanel=panel-{panel}"
+
+    def of_no_run(self, alert: AlertName) -> str:
+        """The panel of an alert that belongs to no run; the dashboard of what fired when it has none."""
+        if alert not in SHOWN:
+            return self._dashboard(Dashboard.ALERTS)
+        dashboard, panel = SHOWN[alert]
+        return f"{self._dashboard(dashboard)}?viewPanel=panel-{panel}"
+
+    def _dashboard(self, uid: Dashboard) -> str:
+        return f"{self.dashboards.rstrip('/')}/d/{uid}"
 
 
 # Grafana takes milliseconds. A run whose start is not known is shown with its last quarter of an hour.
 _AT_THE_RUN = (
-    "?var-system={{ $labels.system | urlquery }}&var-run={{ $labels.run | urlquery }}&from="
+    "var-system={{ $labels.system | urlquery }}&var-run={{ $labels.run | urlquery }}&from="
     f'{{{{ with printf "last_over_time({names.RUN_START.name}{{run=%q}}[5m])" $labels.run | query }}}}'
     '{{ . | first | value | printf "%.0f" }}000{{ else }}now-15m{{ end }}&to=now'
 )

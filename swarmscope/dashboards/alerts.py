@@ -1,61 +1,115 @@
-"""The dashboard of alerts: what fired when, and whether the notifications went out. No I/O."""
+"""The dashboard of alerts: what fired when, and how long it took to tell somebody. No I/O."""
 
 from __future__ import annotations
 
-from swarmscope.dashboards import queries as q
+from swarmscope.alerting.panels import Dashboard, Panel
 from swarmscope.dashboards.frame import Page
-from swarmscope.dashboards.parts import lines, states
+from swarmscope.dashboards.palette import FIRING, PENDING, RED, SEVERITIES, UP
+from swarmscope.dashboards.parts import colour, lines, number, states
+from swarmscope.dashboards.queries import alerts as q
+from swarmscope.dashboards.tables import Column, Label, rows
+
+LIVE_LINK = (
+    f"/d/{Dashboard.LIVE}?${{datasource:queryparam}}&var-system=${{__data.fields.system}}"
+    "&var-run=${__value.raw}&${__url_time_range}"
+)
+_ALERT = "{{alertname}} {{target}} {{run}}"
 
 
 def page() -> Page:
     """Alerts of every run and of the stack itself."""
     return Page(
-        uid="swarmscope-alerts",
+        uid=Dashboard.ALERTS,
         title="Alerts",
-        description="What fired when, and how long notifications took.",
+        description="What fired when, and how long it took to notify.",
         module="alerts",
         about_one_run=False,
-        since="now-3h",
+        shown=("now-3h", "now"),
+        may_be_empty={
+            "Fired": "Nothing fired.",
+            "Firing": "Nothing fired.",
+            "Pending": "Nothing was about to fire.",
+            "Fired after": "Nothing fired.",
+            "Notifications A": "Nothing was sent in the shown time.",
+            "Notifications B": "No notification failed.",
+        },
         panels=[
+            rows(
+                "Fired",
+                "Every alert of the shown time, newest first: when it fired first and last, for how long, and how "
+                "long its condition had held by then (hold and evaluation). The watchdog, which always fires, is "
+                "left out.",
+                [
+                    Label("alertname", "alert"),
+                    Label("target"),
+                    Label("system"),
+                    Label("run", url=LIVE_LINK),
+                    Label("severity", mappings=SEVERITIES, width=90),
+                ],
+                [
+                    Column("fired first", q.FIRST_FIRED, "dateTimeAsIso"),
+                    Column("fired last", q.LAST_FIRED, "dateTimeAsIso"),
+                    Column("for", q.SECONDS_FIRING, "s"),
+                    Column("after", q.FIRED_AFTER, "s"),
+                ],
+                sort="fired first",
+                no_value="",
+            ),
             states(
                 "Firing",
-                "Alerts that fire, by run and target; the watchdog, which always does, left out.",
-                q.ALERTS_OVER_TIME,
-                "{{alertname}} {{target}} {{run}}",
-                height=10,
+                "When each alert fired.",
+                q.OVER_TIME,
+                _ALERT,
+                FIRING,
+                height=9,
+                no_value="nothing fired",
             ),
             states(
                 "Pending",
-                "Conditions that hold, but not for long enough yet.",
-                q.ALERTS_PENDING,
-                "{{alertname}} {{target}} {{run}}",
+                "Conditions that held, but not for long enough yet.",
+                q.PENDING,
+                _ALERT,
+                PENDING,
                 height=7,
+                no_value="nothing was pending",
             ),
-            lines(
-                "Notifications",
-                "Sent per second, by receiver's kind.",
-                "short",
-                (q.NOTIFICATIONS, "{{integration}}"),
-            ),
-            lines(
-                "Failed notifications",
-                "Per second; each is an alert of its own.",
-                "short",
-                (q.NOTIFICATIONS_FAILED, "{{integration}}"),
-            ),
-            lines(
-                "Time to notify: P95",
-                "From Alertmanager's decision to the receiver's answer; the rest of the way from "
-                "breach to message is in docs/alerting.md.",
+            number(
+                "Fired after",
+                "Longest time from the first evaluation that found a condition to the one that fired.",
                 "s",
-                (q.TIME_TO_NOTIFY, "{{integration}}"),
+                q.SLOWEST_TO_FIRE,
+                span=6,
+                height=8,
+                no_value="nothing fired",
             ),
-            lines(
+            number(
+                "Delivered within",
+                "P95 of the time that a receiver took to accept a notification. Together with the time to fire and "
+                "Alertmanager's group_wait (docs/alerting.md) this is the time to notify.",
+                "s",
+                q.DELIVERY,
+                span=6,
+                height=8,
+            ),
+            colour(
+                lines(
+                    "Notifications",
+                    "Sent within the last minute by kind of receiver, and those that failed, each of which is an "
+                    "alert of its own.",
+                    "short",
+                    (q.NOTIFICATIONS, "{{integration}}"),
+                    (q.NOTIFICATIONS_FAILED, "failed: {{integration}}"),
+                    no_value="nothing was sent",
+                ),
+                "^failed",
+                RED,
+            ),
+            states(
                 "Scraped pages",
-                "1 while a page is scraped; what is not scraped is NO DATA everywhere.",
-                "short",
-                (q.SCRAPED, "{{job}} {{instance}}"),
-                most=1,
-            ),
+                "What is not scraped is NO DATA everywhere. Locust's page is up only while it runs.",
+                q.SCRAPED,
+                "{{job}}",
+                UP,
+            ).id(Panel.SCRAPED),
         ],
     )

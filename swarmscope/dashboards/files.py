@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from swarmscope.dashboards import alerts, endpoint, frame, generator, live, runs, service
+from swarmscope.dashboards import alerts, aws, compare, endpoint, frame, generator, live, runs, service
 
-PAGES = (live.page, endpoint.page, generator.page, service.page, runs.page, alerts.page)
+PAGES = (
+    live.page,
+    endpoint.page,
+    generator.page,
+    service.page,
+    aws.page,
+    runs.page,
+    compare.page,
+    alerts.page,
+)
 FOLDER = "grafana/dashboards"
 
 

@@ -1,52 +1,29 @@
-"""Panels as all dashboards want them: same data source, legends, tooltips, heights and colours. No I/O.
-
-Colours are of the Okabe-Ito palette, which people who are blind to red or green can tell apart; a limit is dashed and
-a status is also a word, so that nothing is told by colour alone.
-"""
+"""Panels as all dashboards want them: same data source, legends, tooltips and heights. No I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from grafana_foundation_sdk.builders import (
-    common,
-    heatmap,
-    prometheus,
-    stat,
-    statetimeline,
-    table,
-    timeseries,
-)
+from grafana_foundation_sdk.builders import common, heatmap, prometheus, stat, statetimeline, timeseries
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models import common as kinds
 from grafana_foundation_sdk.models.dashboard import (
     DataSourceRef,
-    DataTransformerConfig,
     DynamicConfigValue,
     FieldColorModeId,
-    RangeMap,
-    RegexMap,
-    SpecialValueMap,
     Threshold,
     ThresholdsMode,
-    ValueMap,
-    ValueMappingResult,
 )
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
+from swarmscope.dashboards.palette import BLUE, GREY, RED, Mappings
+
 SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
-
-BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
-PINK, SKY, YELLOW, GREY = "#CC79A7", "#56B4E9", "#F0E442", "#8E8E8E"
-
-STATUS_COLOURS = {
-    "pass": GREEN,
-    "fail": RED,
-    "invalid": ORANGE,
-    "no_data": GREY,
-}
+FULL_WIDTH = 24
+NOT_SCRAPED = "not scraped"
+NOT_RUNNING = "not running"
 
 
 def query(
@@ -72,6 +49,23 @@ def _queries(panel: Any, queries: Sequence[tuple[str, str]]) -> Any:
     return panel
 
 
+def legend_table(span: int = 12) -> common.VizLegendOptions:
+    """Last and largest value of each series: below the panel, or beside it where there is room."""
+    is_wide = span == FULL_WIDTH
+    return (
+        common.VizLegendOptions()
+        .show_legend(True)
+        .display_mode(kinds.LegendDisplayMode.TABLE)
+        .placement(kinds.LegendPlacement.RIGHT if is_wide else kinds.LegendPlacement.BOTTOM)
+        .calcs(["lastNotNull", "max"])
+    )
+
+
+def tooltip_of_all() -> common.VizTooltipOptions:
+    """Every series at that moment, largest first."""
+    return common.VizTooltipOptions().mode(kinds.TooltipDisplayMode.MULTI).sort(kinds.SortOrder.DESCENDING)
+
+
 def lines(
     title: str,
     description: str,
@@ -95,20 +89,13 @@ def lines(
         .height(height)
         .line_width(1.5)
         .fill_opacity(25 if stacked else 5)
-        .show_points(kinds.VisibilityMode.NEVER)
+        .show_points(kinds.VisibilityMode.AUTO)
+        .point_size(4)
         # A gap is a missing measurement: it is never bridged.
         .span_nulls(False)
         .color_scheme(build.FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
-        .tooltip(
-            common.VizTooltipOptions().mode(kinds.TooltipDisplayMode.MULTI).sort(kinds.SortOrder.DESCENDING)
-        )
-        .legend(
-            common.VizLegendOptions()
-            .show_legend(True)
-            .display_mode(kinds.LegendDisplayMode.TABLE)
-            .placement(kinds.LegendPlacement.BOTTOM)
-            .calcs(["lastNotNull", "max"])
-        )
+        .tooltip(tooltip_of_all())
+        .legend(legend_table(span))
     )
     if stacked:
         panel = panel.stacking(common.StackingConfig().mode(kinds.StackingMode.NORMAL).group("A"))
@@ -121,7 +108,7 @@ def lines(
     return _queries(panel, queries)  # type: ignore[no-any-return]
 
 
-def colour(panel: Any, regexp: str, value: str, *, dashed: bool = False, **more: Any) -> Any:
+def colour(panel: Any, regexp: str, value: str, *, dashed: bool = False) -> Any:
     """Give the series whose name matches a colour of its own; a limit is dashed and has no fill."""
     properties = [DynamicConfigValue("color", {"mode": "fixed", "fixedColor": value})]
     if dashed:
@@ -131,7 +118,6 @@ def colour(panel: Any, regexp: str, value: str, *, dashed: bool = False, **more:
             DynamicConfigValue("custom.fillOpacity", 0),
             DynamicConfigValue("custom.stacking", {"mode": "none", "group": "limits"}),
         ]
-    properties += [DynamicConfigValue(key.replace("__", "."), each) for key, each in more.items()]
     return panel.override_by_regexp(f"/{regexp}/", properties)
 
 
@@ -153,6 +139,19 @@ def on_the_right(panel: Any, regexp: str, unit: str) -> Any:
     )
 
 
+def _tile(title: str, description: str, unit: str, no_value: str) -> stat.Panel:
+    return (
+        stat.Panel()
+        .title(title)
+        .description(description)
+        .datasource(SOURCE)
+        .unit(unit)
+        .no_value(no_value)
+        .graph_mode(kinds.BigValueGraphMode.NONE)
+        .text_mode(kinds.BigValueTextMode.VALUE)
+    )
+
+
 def number(
     title: str,
     description: str,
@@ -163,36 +162,50 @@ def number(
     height: int = 4,
     warn: float | None = None,
     no_value: str = "no data",
-    named: bool = False,
-    legend: str = "",
-    colours: Mapping[str, str] | None = None,
+    mappings: Mappings | None = None,
 ) -> stat.Panel:
-    """One number, or with `named` the names of the series that answer (a verdict, a phase)."""
+    """One number, red from `warn` on; with `mappings` it is shown as a word on its colour."""
     steps = [Threshold(value=None, color=BLUE)]
     if warn is not None:
         steps.append(Threshold(value=warn, color=RED))
     panel = (
-        stat.Panel()
-        .title(title)
-        .description(description)
-        .datasource(SOURCE)
-        .unit(unit)
+        _tile(title, description, unit, no_value)
         .span(span)
         .height(height)
-        .no_value(no_value)
-        .graph_mode(kinds.BigValueGraphMode.NONE)
-        .color_mode(kinds.BigValueColorMode.VALUE)
+        .color_mode(kinds.BigValueColorMode.BACKGROUND if mappings else kinds.BigValueColorMode.VALUE)
         .thresholds(build.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps))
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False))
-        .with_target(query(expr, legend, instant=True))
+        .with_target(query(expr, instant=True))
     )
-    if named:
-        panel = panel.text_mode(kinds.BigValueTextMode.NAME)
-    for name, value in (colours or {}).items():
-        panel = panel.override_by_name(
-            name, [DynamicConfigValue("color", {"mode": "fixed", "fixedColor": value})]
+    return panel.mappings(mappings) if mappings else panel
+
+
+def word(
+    title: str,
+    description: str,
+    expr: str,
+    label: str,
+    mappings: Mappings,
+    *,
+    span: int = 3,
+    height: int = 4,
+    no_value: str = "no data",
+) -> stat.Panel:
+    """One label's value (a verdict, a phase) of the series that answers; colours come with the words."""
+    return (
+        _tile(title, description, "string", no_value)
+        .span(span)
+        .height(height)
+        .color_mode(kinds.BigValueColorMode.BACKGROUND)
+        .thresholds(
+            build.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps([Threshold(value=None, color=GREY)])
         )
-    return panel
+        .mappings(mappings)
+        .reduce_options(
+            common.ReduceDataOptions().calcs(["lastNotNull"]).fields(f"/^{label}$/").values(False)
+        )
+        .with_target(query(expr, instant=True, as_table=True))
+    )
 
 
 def heat(title: str, description: str, expr: str, *, span: int = 24, height: int = 9) -> heatmap.Panel:
@@ -206,11 +219,15 @@ def heat(title: str, description: str, expr: str, *, span: int = 24, height: int
         .span(span)
         .height(height)
         .calculate(False)
-        .y_axis(heatmap.YAxisConfig().unit("s"))
+        .y_axis(heatmap.YAxisConfig().unit("s").axis_placement(kinds.AxisPlacement.LEFT))
+        .cell_values(heatmap.CellValues().unit("short"))
+        # Nothing counted is no cell: most of the grid is empty.
+        .filter_values(heatmap.FilterValueRange().le(1e-9))
         .color(
             heatmap.HeatmapColorOptions()
             .mode(HeatmapColorMode.SCHEME)
             .scheme("Viridis")
+            .reverse(False)
             .steps(64)
             .exponent(0.5)
         )
@@ -219,79 +236,19 @@ def heat(title: str, description: str, expr: str, *, span: int = 24, height: int
     )
 
 
-def rows(
+def states(
     title: str,
     description: str,
-    columns: Sequence[tuple[str, str, str, str]],
+    expr: str,
+    legend: str,
+    mappings: Mappings,
     *,
-    joined_by: Sequence[str],
     span: int = 24,
-    height: int = 9,
-    sort: str = "",
-    labels: Mapping[str, str] | None = None,
-    links: Mapping[str, str] | None = None,
-) -> table.Panel:
-    """A table; each column is (title, unit, PromQL, mapping) where mapping is "" or `status`.
-
-    All queries keep the labels `joined_by`, which become the first columns.
-    """
-    panel = (
-        table.Panel()
-        .title(title)
-        .description(description)
-        .datasource(SOURCE)
-        .span(span)
-        .height(height)
-        .unit("short")
-        .no_value("no data")
-        .cell_height(kinds.TableCellHeight.SM)
-    )
-    renamed = dict(labels or {})
-    hidden = {"Time": True}
-    for position, (name, unit, expr, mapping) in enumerate(columns):
-        ref = chr(ord("A") + position)
-        panel = panel.with_target(query(expr, ref=ref, instant=True, as_table=True))
-        value = f"Value #{ref}"
-        renamed[value] = name
-        properties = [DynamicConfigValue("unit", unit)]
-        if mapping == "status":
-            properties += [
-                DynamicConfigValue("mappings", _STATUS),
-                DynamicConfigValue("custom.cellOptions", {"type": "color-text"}),
-            ]
-        panel = panel.override_by_name(name, properties)
-    for name, url in (links or {}).items():
-        panel = panel.override_by_name(
-            name, [DynamicConfigValue("links", [{"title": "Open", "url": url, "targetBlank": False}])]
-        )
-    order = {name: index for index, name in enumerate(joined_by)}
-    panel = panel.with_transformation(DataTransformerConfig(id_val="merge", options={}))
-    panel = panel.with_transformation(
-        DataTransformerConfig(
-            id_val="organize",
-            options={"excludeByName": hidden, "renameByName": renamed, "indexByName": order},
-        )
-    )
-    if sort:
-        panel = panel.sort_by([common.TableSortByFieldState().display_name(sort).desc(True)])
-    return panel
-
-
-_STATUS: list[ValueMap | RangeMap | RegexMap | SpecialValueMap] = [
-    ValueMap(
-        options={
-            "0": ValueMappingResult(text="missed", color=RED, index=0),
-            "1": ValueMappingResult(text="met", color=GREEN, index=1),
-        }
-    ),
-]
-
-
-def states(
-    title: str, description: str, expr: str, legend: str, *, span: int = 24, height: int = 8
+    height: int = 8,
+    no_value: str = "",
 ) -> statetimeline.Panel:
-    """When something was so (1) and when not (0)."""
-    return (
+    """When something was so and when not, a row for each series."""
+    panel = (
         statetimeline.Panel()
         .title(title)
         .description(description)
@@ -299,9 +256,16 @@ def states(
         .unit("short")
         .span(span)
         .height(height)
-        .mappings(_STATUS)
+        .mappings(mappings)
         .merge_values(True)
         .show_value(kinds.VisibilityMode.NEVER)
         .color_scheme(build.FieldColor().mode(FieldColorModeId.FIXED).fixed_color(GREY))
+        .legend(
+            common.VizLegendOptions()
+            .show_legend(True)
+            .display_mode(kinds.LegendDisplayMode.LIST)
+            .placement(kinds.LegendPlacement.BOTTOM)
+        )
         .with_target(query(expr, legend))
     )
+    return panel.no_value(no_value) if no_value else panel

@@ -1,93 +1,92 @@
-"""The dashboard of all runs of a system: their list, their trend, and two of them laid over each other. No I/O."""
+"""The dashboard of all runs of a system: their list and their trend. No I/O."""
 
 from __future__ import annotations
 
-from grafana_foundation_sdk.models.dashboard import VariableHide
+from swarmscope.alerting.panels import Dashboard
+from swarmscope.dashboards.frame import Page, run_variables
+from swarmscope.dashboards.palette import VERDICTS
+from swarmscope.dashboards.queries import runs as q
+from swarmscope.dashboards.tables import Column, Label, bars, rows
 
-from swarmscope.alerting.links import DASHBOARD
-from swarmscope.dashboards import queries as q
-from swarmscope.dashboards.frame import Page, row, run_variables, variable
-from swarmscope.dashboards.parts import BLUE, ORANGE, colour, lines, rows
-
-LIVE_LINK = (
-    f"/d/{DASHBOARD}?${{datasource:queryparam}}&${{system:queryparam}}"
-    "&var-run=${__value.raw}&${__url_time_range}"
-)
-
-
-def _overlay(title: str, description: str, unit: str, mine: str, other: str) -> object:
-    panel = lines(title, description, unit, (mine, "$run"), (other, "$compared"))
-    return colour(colour(panel, "^${run:regex}$", BLUE), "^${compared:regex}$", ORANGE)
+_RUN = "${datasource:queryparam}&var-system=${__data.fields.system}&var-run=${__data.fields.run}"
+_ITS_TIME = "from=${__data.fields.began}&to=${__data.fields.ended}"
+LIVE_LINK = f"/d/{Dashboard.LIVE}?{_RUN}&{_ITS_TIME}"
+COMPARE_LINK = f"/d/{Dashboard.COMPARE}?{_RUN}"
 
 
 def page() -> Page:
     """Every run in retention."""
-    beside = "The compared run is shifted so that both start at the same moment."
+    started = Column("started", q.STARTED, "dateTimeAsIso")
+    run = Label("run", url=LIVE_LINK)
+    trend = Label("run")
     return Page(
-        uid="swarmscope-runs",
+        uid=Dashboard.RUNS,
         title="Runs",
-        description="Every run of a system in Prometheus' retention, and two of them laid over each other.",
+        description="Every run of a system in Prometheus' retention, and how they changed.",
         module="runs",
-        since="now-7d",
+        shown=("now-7d", "now"),
+        keeps_time=False,
+        refresh="1m",
         about_one_run=False,
-        variables=[
-            *run_variables(),
-            variable(
-                "compared",
-                "Compared with",
-                q.NEWEST_RUNS,
-                "Another run of the same system.",
-                regex=q.RUN_NAME,
-                ordered=True,
-            ),
-            variable(
-                "shift", "Shift", q.SHIFT, "Seconds between the two starts.", regex=q.SHIFT_SECONDS
-            ).hide(VariableHide.HIDE_VARIABLE),
-        ],
+        variables=run_variables()[:1],
         panels=[
             rows(
                 "Runs",
-                "One line a run, over all of its requests, ramp included; percentiles from summed buckets.",
+                "One line a run, newest first: its verdict, and totals over all of its requests, ramp included; P95 "
+                "from summed buckets, rate over the whole run. A run leads to its dashboard, its verdict to the "
+                "comparison with another run.",
                 [
-                    ("started", "dateTimeAsIso", q.RUNS_STARTED, ""),
-                    ("P95", "s", q.RUNS_P95, ""),
-                    ("finished", "short", q.RUNS_FINISHED, ""),
-                    ("failed", "percentunit", q.RUNS_ERROR_RATIO, ""),
-                    ("peak rate", "reqps", q.RUNS_RATE, ""),
-                    ("targets missed", "short", q.RUNS_TARGETS_MISSED, ""),
+                    run,
+                    Label("verdict", url=COMPARE_LINK, mappings=VERDICTS, width=90),
+                    *(Label(name) for name in ("system", "profile", "environment", "version")),
                 ],
-                joined_by=("run",),
+                [
+                    started,
+                    Column("took", q.SECONDS, "s"),
+                    Column("P95", q.P95, "s"),
+                    Column("rate", q.RATE, "reqps"),
+                    Column("failed", q.ERROR_RATIO, "percentunit"),
+                    Column("finished", q.FINISHED),
+                    Column("targets missed", q.TARGETS_MISSED),
+                    Column("", q.VERDICT),
+                    Column("", q.INFO),
+                    Column("began", q.STARTED, "none", is_hidden=True),
+                    Column("ended", q.ENDED, "none", is_hidden=True),
+                ],
                 sort="started",
-                height=10,
-                links={"run": LIVE_LINK},
+                height=12,
             ),
-            rows(
-                "Verdicts",
-                "pass, fail, invalid or no_data, as the run's report says.",
-                [("verdict ", "short", q.RUNS_VERDICT, "")],
-                joined_by=("run", "verdict"),
-                span=10,
-                links={"run": LIVE_LINK},
-            ),
-            rows(
-                "What was tested",
-                "Profile, environment and version of each run.",
-                [("info", "short", q.RUNS_INFO, "")],
-                joined_by=("run", "profile", "environment", "version"),
-                span=14,
-                links={"run": LIVE_LINK},
-            ),
-            lines(
-                "P95 of each run as it went on",
-                "P95 since the run's start: its last point is that of the list above.",
+            bars(
+                "P95 of each run",
+                "Oldest run first.",
                 "s",
-                (q.RUNS_P95, "{{run}}"),
-                span=24,
+                trend,
+                [Column("P95", q.P95, "s")],
+                order=q.STARTED,
             ),
-            row("Two runs laid over each other"),
-            _overlay("P95 of all requests", beside, "s", q.P95_OF_ALL, q.OTHER_P95),
-            _overlay("Rate", beside, "reqps", q.RATE_OF_ALL, q.OTHER_RATE),
-            _overlay("Share that failed", beside, "percentunit", q.ERROR_RATIO_OF_ALL, q.OTHER_FAILED),
-            _overlay("Users", beside, "short", q.USERS_OF_ALL, q.OTHER_USERS),
+            bars(
+                "Rate of each run",
+                "Finished requests per second over the whole run, oldest run first.",
+                "reqps",
+                trend,
+                [Column("rate", q.RATE, "reqps")],
+                order=q.STARTED,
+            ),
+            bars(
+                "Share that failed in each run",
+                "Oldest run first.",
+                "percentunit",
+                trend,
+                [Column("failed", q.ERROR_RATIO, "percentunit")],
+                order=q.STARTED,
+            ),
+            bars(
+                "Targets that each run missed",
+                "Oldest run first.",
+                "short",
+                trend,
+                [Column("targets missed", q.TARGETS_MISSED)],
+                order=q.STARTED,
+            ),
         ],
     )

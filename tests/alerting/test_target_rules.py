@@ -136,6 +136,7 @@ def test_links_lead_where_they_are_told_to(every_kind):
     annotations = yaml.safe_load(text)["groups"][0]["rules"][-1]["annotations"]
     assert annotations["runbook_url"] == "https://wiki.example/runbook#latencytargetbreached"
     assert annotations["dashboard_url"].startswith("https://grafana.example/d/swarmscope-live?var-system=")
+    assert annotations["dashboard_url"].endswith("&to=now&viewPanel=panel-102")  # the response times
 
 
 def test_braces_in_a_users_text_are_printed_and_not_executed(every_kind, promtool):
