@@ -138,6 +138,7 @@ def until(happened: Any, otherwise: Any, seconds: float = 60.0) -> None:
         time.sleep(0.2)
 
 
+@pytest.mark.long  # CloudWatch's minutes pass: 44 s
 def test_samples_land_at_cloudwatchs_times(aws: RunningAws, tmp_path: Path) -> None:
     client = aws.client("cloudwatch")
     run = {"run": "r1", "system": "access", "started": time.time(), "stopped": None}

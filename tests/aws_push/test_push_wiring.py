@@ -40,7 +40,7 @@ def series(page: str, name: str) -> dict[str, float]:
     return {labels.removeprefix(name): float(value) for labels, _, value in lines}
 
 
-@pytest.mark.parametrize("more", [[], ["--processes", "2"]])
+@pytest.mark.parametrize("more", [pytest.param([], marks=pytest.mark.long), ["--processes", "2"]])
 def test_a_run_is_pushed_with_its_name_and_the_page_says_what_became_of_it(
     pushed: Any, service: str, tmp_path: Path, more: list[str]
 ) -> None:

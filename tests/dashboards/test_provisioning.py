@@ -101,7 +101,8 @@ def test_dashboards_lie_where_the_provider_and_the_home_page_look_for_them():
     )
     assert provider["folder"] == "Swarmscope"
     assert MOUNTS[provider["options"]["path"]] == f"./{FOLDER}"
-    assert MOUNTS["/etc/grafana/provisioning"] == "./grafana/provisioning"
+    for part in ("datasources", "dashboards"):
+        assert MOUNTS[f"/etc/grafana/provisioning/{part}"] == f"./grafana/provisioning/{part}"
     home = PurePosixPath(GRAFANA["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
     assert str(home.parent) == provider["options"]["path"]
     assert f"{FOLDER}/{home.name}" in dashboard_files()

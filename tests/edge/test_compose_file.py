@@ -124,10 +124,16 @@ def test_credentials_reach_containers_by_a_file_only():
     readers = [
         name for name, service in SERVICES.items() if "with_credentials" in str(service.get("entrypoint"))
     ]
-    assert readers == ["reference", "locust-master", "locust-worker", "locust-headless"]
+    assert readers == [
+        "reference",
+        "locust-master",
+        "locust-worker",
+        "locust-headless",
+        "cloudwatch-exporter",
+    ]
     for name in readers:
         assert "${CREDENTIALS_FILE:-/dev/null}:/run/given-credentials:ro" in SERVICES[name]["volumes"]
-        assert not re.search(r"\$\{(LOCUST_API_KEY|DATABASE_URL)", str(SERVICES[name]["environment"]))
+        assert not re.search(r"\$\{(LOCUST_API_KEY|DATABASE_URL)", str(SERVICES[name].get("environment")))
 
 
 def test_prometheus_scrapes_what_there_is():

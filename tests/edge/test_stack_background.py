@@ -34,7 +34,7 @@ def test_up_stays_up_says_where_and_down_ends_it_all(
     assert said(down, runner) == (0, "Nothing is running.\n")
     assert runner.run(600, 0, command="up") == 0, runner.said
     first = mark()
-    assert len(first) == 7  # six programs, and the process that holds them
+    assert len(first) == 9  # eight programs, and the process that holds them
     for title, port in (
         ("Locust", "LOCUST"),
         ("Prometheus", "PROMETHEUS"),
@@ -66,7 +66,7 @@ def test_up_stays_up_says_where_and_down_ends_it_all(
     code, text = said(down, runner)
     assert code == 0
     assert text.startswith(
-        "Stopped the notification receiver, Alertmanager, Prometheus, the node exporter, the reference service"
+        "Stopped the notification receiver, Alertmanager, Prometheus, the node exporter, the AWS stand-in, "
     )
     assert mark() == []
     assert said(down, runner) == (0, "Nothing is running.\n")

@@ -251,7 +251,7 @@ def test_a_service_that_is_not_there_costs_attempts_and_no_user(load):
         port = nobody.getsockname()[1]
     users = load(f"http://127.0.0.1:{port}", 3)
     # Nothing can be seen from outside: three attempts each take at most 0.5 + 1 seconds of rest.
-    time.sleep(4)
+    time.sleep(8)
     users.stop()
     assert users.failed("connect") == users.finished("connect") >= 6
     assert users.count("messages_intended_total") > 0

