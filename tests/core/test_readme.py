@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from swarmscope.edge.cli import main
-from swarmscope.targets.parse import parse_system
+from swarmscope.targets.parse import parse_environments, parse_system
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -12,7 +12,7 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 
 
 def test_the_example_targets_file_is_one() -> None:
-    (example,) = re.findall(r"```yaml\n(.*?)```", README, re.S)
+    example, _ = re.findall(r"```yaml\n(.*?)```", README, re.S)
     system = parse_system(example, "README.md")
     assert [target.in_words for target in system.targets] == [
         "POST /orders p95 ≤ 300ms",
@@ -23,8 +23,16 @@ def test_the_example_targets_file_is_one() -> None:
     assert [target.abort for target in system.targets] == [False, False, True, False]
 
 
+def test_the_example_of_an_environment_is_one() -> None:
+    _, example = re.findall(r"```yaml\n(.*?)```", README, re.S)
+    aws = parse_environments(f"environments:\n{example}", "README.md")["sit"].aws
+    assert aws is not None
+    assert (aws.region, aws.functions, aws.tables) == ("eu-west-1", ("authorizer-sit",), ("access-sit",))
+    assert aws.cold_starts is not None
+
+
 def test_every_make_goal_that_is_named_exists() -> None:
-    goals = set(re.findall(r"make ([a-z]+)", README))
+    goals = set(re.findall(r"make ([a-z-]+)", README))
     assert goals >= {"run", "test", "up", "down", "new", "generate"}
     known = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.M))
     assert {goal for goal in goals if goal not in known} <= {"end", "ends"}
