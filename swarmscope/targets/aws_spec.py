@@ -82,7 +82,7 @@ class DiscoverSpec(Spec):
 
     tags: dict[aws_fields.Tag, aws_fields.Tag] | None = Field(
         None,
-        description="Functions, tables and APIs that carry all of these tags are added.",
+        description="Functions and tables that carry all of these tags are added; APIs are named.",
         examples=[{"service": "orders"}],
         min_length=1,
     )
@@ -155,7 +155,7 @@ class AwsSpec(Spec):
     metrics: list[ListedMetricSpec] | None = Field(
         None, description="Any other metrics of CloudWatch.", min_length=1
     )
-    discover: DiscoverSpec | None = Field(None, description="Finds functions, tables and APIs by their tags.")
+    discover: DiscoverSpec | None = Field(None, description="Finds functions and tables by their tags.")
     cold_starts: ColdStartsSpec | None = Field(
         None, description="Reads the functions' cold starts from their logs; {} takes all defaults."
     )
