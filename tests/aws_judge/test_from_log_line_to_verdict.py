@@ -203,6 +203,7 @@ def test_a_run_without_cold_starts_is_no_data_and_another_runs_do_not_count(site
     assert "NaN" in values["cold-start-p95"].reason
 
 
+@pytest.mark.long  # it waits as long as a verdict may
 def test_without_aws_the_wait_is_bounded_and_says_what_was_missing(site):
     site.aws.service.process.kill()
     queue = Target(

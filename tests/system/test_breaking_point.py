@@ -10,6 +10,7 @@ import signal
 
 import pytest
 
+pytestmark = pytest.mark.long  # minutes of load, which the climb's own tests (tests/climb) do without
 USERS = """
 import random
 import time
@@ -202,7 +203,6 @@ def test_ctrl_c_keeps_what_a_climb_has_found(paced, wait_for):
     assert highest_held(result)["users"] == 24
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("repetition", [1, 2])
 def test_known_capacities_are_found_within_a_tenth(paced, repetition):
     """Three services at once, each with its own Locust: most of their time is waiting."""
