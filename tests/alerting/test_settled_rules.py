@@ -205,6 +205,7 @@ def prometheus(tmp_path: Path) -> Iterator[tuple[str, Pages]]:
             server.shutdown()
 
 
+@pytest.mark.long  # points must grow minutes old; promtool's cases hold the rules in between
 def test_a_real_prometheus_tells_a_point_that_is_minutes_old(prometheus):
     url, pages = prometheus
     deadline = time.monotonic() + 60
