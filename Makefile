@@ -11,7 +11,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 # More than there are cores: most tests wait for somebody most of the time.
 # By files, in their order: what the tests of a file share is started once.
-PYTEST_ARGS ?= -n 4 --dist loadfile --no-loadscope-reorder
+PYTEST_ARGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 PYTEST_LONG_ARGS ?=
 BENCHMARKS ?=
 
@@ -56,7 +56,7 @@ status: $(READY) ## Say what of it runs.
 doctor: $(READY) ## Say what this machine has: programs, versions, ports.
 	@exec $(CLI) doctor
 
-test: $(READY) test-programs ## Run every test (PYTEST_ARGS='-n 4').
+test: $(READY) test-programs ## Run every test (PYTEST_ARGS='-n 3').
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-long: $(READY) test-programs ## Run the tests that take minutes: capacity, a million rows, every target broken once.
