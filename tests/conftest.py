@@ -3,6 +3,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from reference.running_postgresql import NotInstalled, PostgreSQLServer, running_postgresql
+from tests.stand_stills import StandStills
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +26,10 @@ def postgresql_server(postgresql: PostgreSQLServer) -> str:
 def new_postgresql(request: pytest.FixtureRequest) -> Callable[[], str]:
     """Makes empty databases; each call returns the address of one. The first call starts the server."""
     return lambda: request.getfixturevalue("postgresql").new_database()
+
+
+@pytest.fixture(scope="module")
+def stand_stills() -> Iterator[StandStills]:
+    """Knows how long the machine did not run."""
+    with StandStills().watching() as watched:
+        yield watched
