@@ -82,11 +82,13 @@ def observed(site, eventually):
     delivered = site.prometheus.query(DELIVERED)[0]["value"][1]
     faults(*FAULTS)
     fail_the_database(site, eventually)
+    eventually("scraped", scraped_since(time.time()))
     began = time.time()
     received = f"{site.receiver}/api/notifications"
     eventually("told", lambda: site.broken in requests.get(received, timeout=2).text)
     eventually("calm is over", lambda: site.loads[0].poll() is not None)
     eventually("counted", lambda: site.prometheus.query(f"{DELIVERED} > {delivered}"))
+    eventually("a window with samples", lambda: time.time() > began + 6)
     seen.live = everything(site.broken)
     seen.calm = everything(site.calm)
     seen.window, seen.page = (began, time.time()), page()
@@ -252,24 +254,31 @@ def test_the_p95_of_the_run_lies_in_the_bucket_of_its_true_p95(site, observed):
     assert value(observed.after[Dashboard.ENDPOINT], "Over the whole run E", method="POST") is not None
 
 
-def grown(site, metric, seconds, at):
-    """What the counters on the exporter's pages grew by within a window, as scraped: (labels, growth, seconds)."""
+def rates(site, metric, seconds, at):
+    """(labels, growth a second) of the counters in a window, from the samples, carried on to the window's edges as
+    Prometheus' rate() does it (extrapolatedRate in its promql/functions.go)."""
     for series in site.prometheus.query(f'{metric}{{run="{site.broken}"}}[{seconds}s]', at):
         (first, before), (last, after) = series["values"][0], series["values"][-1]
-        yield series["metric"], float(after) - float(before), last - first
+        growth, sampled = float(after) - float(before), last - first
+        if not sampled:
+            continue
+        between = sampled / (len(series["values"]) - 1)
+        gaps = first - (at - seconds), at - last
+        to_start, to_end = (gap if gap < 1.1 * between else between / 2 for gap in gaps)
+        if growth:
+            to_start = min(to_start, sampled * float(before) / growth)
+        yield series["metric"], growth * (sampled + to_start + to_end) / sampled / seconds
 
 
 def test_p95_rate_and_errors_of_a_window_are_those_of_the_scraped_pages(site, observed):
     began, ended = observed.window
     seconds = round(ended - began)
-    counted = list(grown(site, "locust_requests_total", seconds, ended))
-    finished = sum(growth for _, growth, _ in counted)
-    failed = sum(growth for labels, growth, _ in counted if labels["outcome"] == "failure")
-    # Kinds of answers that came up within the window have no sample at its beginning: their time is shorter.
-    lasted = max(taken for _, _, taken in counted)
+    counted = list(rates(site, "locust_requests_total", seconds, ended))
+    finished = sum(rate for _, rate in counted)
+    failed = sum(rate for labels, rate in counted if labels["outcome"] == "failure")
     buckets: dict[float, float] = {}
-    for labels, growth, _ in grown(site, "locust_request_duration_seconds_bucket", seconds, ended):
-        buckets[float(labels["le"])] = buckets.get(float(labels["le"]), 0.0) + growth
+    for labels, rate in rates(site, "locust_request_duration_seconds_bucket", seconds, ended):
+        buckets[float(labels["le"])] = buckets.get(float(labels["le"]), 0.0) + rate
     # As if so much were shown that a point stands for just this window.
     shown = Shown(
         ended - (seconds - 1) * asking.MOST_POINTS, ended, observed.live[Dashboard.LIVE].shown.values
@@ -282,10 +291,10 @@ def test_p95_rate_and_errors_of_a_window_are_those_of_the_scraped_pages(site, ob
 
     rate, ratio, p95 = panel(run_queries.RATE), panel(run_queries.ERROR_RATIO), panel(run_queries.P95)
     low, high = bucket_of(buckets, 0.95)
-    print(f"{seconds} s: rate {rate:.2f} of {finished / lasted:.2f}, failed {ratio:.4f} of {failed / finished:.4f}, "
+    print(f"{seconds} s: rate {rate:.2f} of {finished:.2f}, failed {ratio:.4f} of {failed / finished:.4f}, "
           f"P95 {p95:.4f} in ({low:g}, {high:g}]")  # fmt: skip
-    assert rate == pytest.approx(finished / lasted, rel=0.05)
-    assert ratio == pytest.approx(failed / finished, rel=0.05)
+    assert rate == pytest.approx(finished, rel=0.01)
+    assert ratio == pytest.approx(failed / finished, rel=0.01)
     assert low <= p95 <= high
 
 
@@ -335,7 +344,7 @@ def test_two_runs_begin_at_the_same_point_of_the_axis(observed):
     for where in ("Users A", "Users B"):
         (series,) = answers.series[where]
         began = series["values"][0][0] - compare.ORIGIN_SECONDS
-        assert 0 <= began <= 4, (where, began)
+        assert 0 <= began <= 10, (where, began)  # a busy machine is looked at late
 
 
 # --- the test can fail ---

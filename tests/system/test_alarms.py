@@ -127,7 +127,9 @@ def abort(stack, name):
 SCENARIOS = {
     "delay": lambda s, w: breach(s, w, "delay", DELAY, {AlertName.LATENCY_TARGET_BREACHED}),
     "errors": lambda s, w: breach(s, w, "errors", ERRORS, {AlertName.ERROR_RATE_TARGET_BREACHED}),
-    "rate": lambda s, w: breach(s, w, "rate", STALL, {AlertName.RATE_TARGET_BREACHED}, profile="floor", linger=7.0),
+    "rate": lambda s, w: breach(
+        s, w, "rate", STALL, {AlertName.RATE_TARGET_BREACHED}, profile="floor", linger=7.0
+    ),
     "spike": lambda s, _: spike(s, "spike"),
     "hang": lambda s, w: hang(s, w, "hang"),
     "abort": lambda s, _: abort(s, "abort"),
