@@ -7,6 +7,8 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+# Containers and CI often forbid Python to keep what it compiled: then each of our many processes compiles it anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
 # More than there are cores: most tests wait for somebody most of the time.
