@@ -263,7 +263,7 @@ def await_(happened: Callable[[], bool], otherwise: Callable[[], object], second
         time.sleep(0.25)
 
 
-def test_trouble_is_told_in_time_and_a_spike_is_not(site: Site, stand_stills: StandStills) -> None:
+def test_trouble_is_told_in_time_and_a_spike_is_not(stand_stills: StandStills, site: Site) -> None:
     seen: dict[tuple[str, str], dict[str, Any]] = {}
 
     def all_told() -> bool:

@@ -60,8 +60,8 @@ def test_the_web_ui_offers_the_profiles_and_leads_several_runs_each_with_a_label
     assert options["load_profile"]["choices"] == ["absent", "floor", "fragile", "quick", "stairs"]
     assert options["system"]["choices"] == ["probe"]
 
-    start(url, service, user_count="6", spawn_rate="6", run_time="6", load_profile="floor")
-    time.sleep(3)
+    start(url, service, user_count="6", spawn_rate="6", run_time="5", load_profile="floor")
+    wait_for("requests", lambda: run.live()["runs"][0]["finished"] > 5)
     requests.get(f"{url}/stats/reset", timeout=5)
     (first,) = settled(run, wait_for, 1)
     assert first["profile"] == "floor"
@@ -73,11 +73,19 @@ def test_the_web_ui_offers_the_profiles_and_leads_several_runs_each_with_a_label
     second, again = settled(run, wait_for, 2)
     assert second["profile"] == "stairs"
     assert second["run"] != again["run"] == first["run"]
-    assert 2 < second["steady_seconds"] < 8, second
     after = page(run.exporter)
     assert {key: after[key] for key in before} == before, "an ended run's counters change no more"
     for one in (first, second):
         wait_for("the report", (run.reports / one["run"] / "report.html").exists)
+    held_to_stages(json.loads((run.reports / second["run"] / "result.json").read_text()))
+
+
+def held_to_stages(result):
+    """Whether the run had the users of its stages, and the spike of 3 s was not judged."""
+    ran = result["run"]
+    assert ran["users_peak"] == 12
+    assert len(ran["steady"]) == 2
+    assert 1 < result["window"]["seconds"] < ran["stopped"] - ran["started"] - 2.5
 
 
 @pytest.mark.skipif(chromium() is None, reason="Chromium is not installed: apt-get install chromium")
@@ -198,11 +206,7 @@ def test_a_target_whose_request_never_ran_is_no_data_and_the_run_is_not_a_pass(r
 
 def test_stages_are_judged_in_their_steady_parts_only(runs):
     run, _ = runs["stairs"]
-    result = run.result()
-    assert len(result["run"]["steady"]) == 2
-    assert result["run"]["users_peak"] == 12
-    # The stages without a name last 8 s, their way to the users included; a busy machine stretches them a little.
-    assert 1 < result["window"]["seconds"] < 9
+    held_to_stages(run.result())
 
 
 def test_a_profile_that_names_an_unknown_user_class_is_refused_before_anything_is_sent(stack):
