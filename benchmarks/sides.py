@@ -230,7 +230,7 @@ def _post(session: Any, chance: random.Random) -> None:
 def _bench_user(
     kind: str, host: str, sides: tuple[Side, ...], send: Callable[[Any], None], pause: float
 ) -> type:
-    """A user class of this kind, with a session per side."""
+    """A user class of this kind, with a session per side; each user waits `pause` seconds between two requests."""
     user_class, session_class = KINDS[kind]
 
     def on_start(user: Any) -> None:
@@ -240,7 +240,7 @@ def _bench_user(
             _post(session, chance)
 
     members = {
-        "wait_time": constant(0),
+        "wait_time": constant(pause),
         "host": host,
         "abstract": False,
         "on_start": on_start,
