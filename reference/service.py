@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import errno
 import ipaddress
 import os
 import random
@@ -29,14 +28,10 @@ from reference.backends import open_backend
 from reference.database import Database, DatabaseError
 from reference.fault_injection import FaultInjection, faults_from_json
 from reference.faults import FaultBoard, FaultError
+from reference.listening import OPTIONS, AnnouncedServer, listening
 from reference.server_metrics import Gauge, RouteNames, ServerMetrics
 from reference.websocket_protocol import MOST_MESSAGE_BYTES, PING_SECONDS, WebSocketProtocol
 from swarmscope.errors import ExitCode
-
-GRACE_SECONDS = 2
-"""What unanswered requests get when the service is told to stop; a hung one is cut off after it."""
-KEEP_ALIVE_SECONDS = 75
-"""Longer than any user of a scenario rests: a connection that the server closes just as it is used is a failure."""
 
 
 class Service:
@@ -194,13 +189,12 @@ def command_faults(
         raise SystemExit(ExitCode.BAD_CONFIGURATION) from None
 
 
-class _Server(uvicorn.Server):
-    """Uvicorn around a service: says where it serves once it does, and lets hung requests go when it stops."""
+class _Server(AnnouncedServer):
+    """Uvicorn around a service: says where it serves, and lets hung requests go when it stops."""
 
     def __init__(self, service: Service, config: uvicorn.Config, url: str) -> None:
-        super().__init__(config)
+        super().__init__(config, service.notice, url)
         self._service = service
-        self._url = url
         service.metrics.register(
             Gauge(
                 "http_server_open_connections",
@@ -209,10 +203,6 @@ class _Server(uvicorn.Server):
                 lambda: {(): float(len(self.server_state.connections))},
             )
         )
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        print(self._service.notice, self._url, sep="\n", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._service.board.clear()
@@ -226,14 +216,10 @@ def serve(
     service: Service, app: ASGIApp, open_state: Callable[[], Awaitable[None]], host: str, port: int
 ) -> int:
     """Open the state and serve until told to stop; returns the exit code. Raises DatabaseError."""
-    try:
-        listener = listen(host, port)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            print(f"Port {port} is in use; choose another with --port.", file=sys.stderr)
-            return ExitCode.PORT_TAKEN
-        print(f"Cannot listen on {host}:{port}: {error.strerror or error}", file=sys.stderr)
-        return ExitCode.BAD_CONFIGURATION
+    found = listening(host, port)
+    if isinstance(found, ExitCode):
+        return found
+    listener, url = found
     config = uvicorn.Config(
         app,
         http="httptools",
@@ -243,18 +229,10 @@ def serve(
         ws_ping_timeout=PING_SECONDS,
         # Deflating every delivery anew costs several times what sending it does, and messages are short.
         ws_per_message_deflate=False,
-        loop="asyncio",
-        lifespan="off",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=GRACE_SECONDS,
         backlog=4096,
+        **OPTIONS,
     )
-    shown = f"[{host}]" if ":" in host else host
-    server = _Server(service, config, f"http://{shown}:{listener.getsockname()[1]}")
+    server = _Server(service, config, url)
 
     async def run() -> None:
         # Outside uvicorn's lifespan protocol, which turns an error's message into a traceback.
@@ -269,19 +247,3 @@ def serve(
     with listener, suppress(KeyboardInterrupt):
         asyncio.run(run())
     return ExitCode.PASS
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening address; raises OSError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol must be named: asyncio switches Nagle's algorithm off only where it reads TCP here, and with it
-    # on, every answer that leaves in two parts waits 40 ms for the client's delayed acknowledgement.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.set_inheritable(False)
-    except BaseException:
-        listener.close()
-        raise
-    return listener
