@@ -150,7 +150,7 @@ class Site:
 
     def ask(self, path: str, **parameters: str) -> Any:
         """Prometheus' answer to an API call."""
-        answer = requests.get(f"{self.url}/api/v1/{path}", params=parameters, timeout=10)
+        answer = requests.get(f"{self.url}/api/v1/{path}", params=parameters, timeout=30)
         answer.raise_for_status()
         return answer.json()["data"]
 
@@ -251,7 +251,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def _scraped(site: Site) -> bool:
     try:
         return bool(site.ask("query", query="run:locust_active:bool")["result"])
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False
 
 

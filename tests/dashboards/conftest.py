@@ -54,7 +54,7 @@ profiles:
   quick: &load
     users: 16
     spawn_rate: 16
-    run_time: 60s
+    run_time: 180s
     warm_up: 1s
     user_classes: {TriggersAPIUser: 12, HighThroughputUser: 4}
   bare: {<<: *load, run_time: 5s}
@@ -63,7 +63,7 @@ ENVIRONMENTS = """
 environments:
   local: {host: "http://127.0.0.1:8000", credentials: {api_key: LOCUST_API_KEY}}
 """
-DEADLINE = 60.0
+DEADLINE = 120.0
 
 
 def free_port() -> int:

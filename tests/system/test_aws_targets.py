@@ -43,7 +43,7 @@ class Run:
         return (self.folder / "output.txt").read_text()
 
     def live(self) -> dict[str, Any]:
-        runs = requests.get(f"{self.url('EXPORTER')}/live", timeout=5).json()["runs"]
+        runs = requests.get(f"{self.url('EXPORTER')}/live", timeout=30).json()["runs"]
         return dict(runs[-1])
 
     def result(self) -> dict[str, Any]:

@@ -296,7 +296,7 @@ class Stack:
 
     def live(self) -> dict[str, Any]:
         port = self.ports["SWARMSCOPE_EXPORTER_PORT"]
-        return dict(requests.get(f"http://127.0.0.1:{port}/live", timeout=5).json())
+        return dict(requests.get(f"http://127.0.0.1:{port}/live", timeout=30).json())
 
     def database(self) -> str:
         """The address that Locust was given."""

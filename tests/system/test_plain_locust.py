@@ -20,7 +20,7 @@ LINES = re.compile(r"(?m)^(?!#)(\w+)(?:\{([^}]*)\})? (\S+)$")
 
 def page(exporter):
     """Every sample of the exporter's page as {(name, labels): value}."""
-    text = requests.get(f"{exporter}/metrics", timeout=5).text
+    text = requests.get(f"{exporter}/metrics", timeout=30).text
     return {(name, labels): float(value) for name, labels, value in LINES.findall(text)}
 
 
@@ -55,14 +55,14 @@ def start(url, service, **form):
 
 def test_the_web_ui_offers_the_profiles_and_leads_several_runs_each_with_a_label_of_its_own(web, wait_for):
     run, url, service = web
-    home = requests.get(url, timeout=5).text
+    home = requests.get(url, timeout=30).text
     options = json.loads(re.search(r'"extra_options": (\{.*?\}\}), "', home)[1])
     assert options["load_profile"]["choices"] == ["absent", "floor", "fragile", "quick", "stairs"]
     assert options["system"]["choices"] == ["probe"]
 
     start(url, service, user_count="6", spawn_rate="6", run_time="5", load_profile="floor")
     wait_for("requests", lambda: run.live()["runs"][0]["finished"] > 5)
-    requests.get(f"{url}/stats/reset", timeout=5)
+    requests.get(f"{url}/stats/reset", timeout=30)
     (first,) = settled(run, wait_for, 1)
     assert first["profile"] == "floor"
     assert first["finished"] > 5
@@ -120,7 +120,7 @@ def simple(stack, service, name, *arguments):
 
 def interrupted(stack, service):
     """A run with two processes that is ended as Ctrl-C does it."""
-    run = stack.locust("interrupted", "--host", service.url, "-t", "60s", "--processes", "2")
+    run = stack.locust("interrupted", "--host", service.url, "-t", "150s", "--processes", "2")
     run.wait_for_phase('"phase": "steady"')
     time.sleep(3)
     run.process.popen.send_signal(signal.SIGINT)
