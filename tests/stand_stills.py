@@ -24,11 +24,13 @@ class StandStills:
         """(unix time at its end, seconds)"""
         self._ended = threading.Event()
 
-    def within(self, begin: float, end: float) -> float:
-        """Seconds that the machine did not run of those between two moments (unix times)."""
-        return sum(
-            max(0.0, min(at, end) - max(at - lasted, begin)) for at, lasted in list(self._found) if at > begin
-        )
+    def within(self, begin: float, end: float, mending: float = 0.0) -> float:
+        """Seconds that the machine did not run of those between two moments (unix times).
+
+        `mending` seconds are added for each time: what a gap costs afterwards, until a window is full again.
+        """
+        parts = (min(at, end) - max(at - lasted, begin) for at, lasted in list(self._found))
+        return sum(part + mending for part in parts if part > 0)
 
     def _watch(self) -> None:
         before = time.time(), time.monotonic()

@@ -15,8 +15,8 @@ title: Probe
 health: /health
 default_profile: quick
 targets:
-  - {request: POST /events, p95: 100ms, priority: critical, min_samples: 20}
-  - {request: GET /inbox, p95: 200ms, min_samples: 5}
+  - {request: POST /events, p95: 100ms, priority: critical, min_samples: 20, profiles: [quick]}
+  - {request: GET /inbox, p95: 200ms, min_samples: 5, profiles: [quick]}
   - {request: "*", error_rate: 1%, min_samples: 50}
   - {request: POST /events, rps: 35, min_samples: 20, profiles: [floor]}
   - {name: abort-on-errors, request: POST /events, error_rate: 2%, min_samples: 20, abort: true, profiles: [fragile]}
@@ -30,6 +30,7 @@ profiles:
     warm_up: 2s
     user_classes: {TriggersAPIUser: 10, CountedUser: 1, HighThroughputUser: 1}
   quick: *small
+  counting: *small
   fragile: *small
   absent: *small
   stairs:

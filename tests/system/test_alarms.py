@@ -13,6 +13,8 @@ import pytest
 from swarmscope.alerting.alert_names import AlertName
 
 BUDGET = 15.0
+WINDOW = 5.0
+"""Seconds of samples that an alert looks at."""
 DELAY = {"kind": "delay", "routes": "/events", "delay_ms": 300}
 ERRORS = {"kind": "error", "routes": "/events", "status": 500, "probability": 0.5}
 HANG = {"kind": "hang", "routes": "*"}
@@ -27,9 +29,9 @@ HANG_ALERTS = {AlertName.NO_REQUEST_FINISHED, AlertName.REQUEST_HUNG}
 
 
 def taken(stand_stills, began, notification):
-    """Seconds of a running machine until the receiver had it."""
+    """Seconds of a running machine until the receiver had it. After a stand-still the alert's window fills anew."""
     at = notification["received_at"]
-    return at - began - stand_stills.within(began, at)
+    return at - began - stand_stills.within(began, at, mending=WINDOW)
 
 
 def received(run, names, status="firing"):

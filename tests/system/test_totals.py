@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-LOAD = ["-t", "10s"]
+LOAD = ["--profile", "counting", "-t", "10s"]
 MODES = {
     "alone": {"arguments": [], "workers": 0},
     "processes": {"arguments": ["--processes", "2"], "workers": 0},
