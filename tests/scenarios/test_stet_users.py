@@ -165,16 +165,17 @@ class Stall:
 def test_the_pace_holds_over_a_run_and_what_a_stall_delays_is_made_up_for(run_stet, fake_service, tmp_path):
     locustfile = tmp_path / "patient.py"
     locustfile.write_text(PATIENT)
-    stall = Stall(fake_service, per_second=200, users=20, seconds=1.5)
+    # So few that any machine has the time to catch up.
+    stall = Stall(fake_service, per_second=50, users=5, seconds=1.5)
     fake_service.answer = stall.answer
     _, stats, _ = run_stet(
-        fake_service.url, "-f", str(locustfile), "TenPerSecondUser", until=stall.is_made_up_for, users=20
+        fake_service.url, "-f", str(locustfile), "TenPerSecondUser", until=stall.is_made_up_for, users=5
     )
-    # Far more requests are late than the twenty that hung: each counts from when it was due.
+    # Far more requests are late than the five that hung: each counts from when it was due.
     late = sum(
         count for entry in stats.values() for at, count in entry["response_times"].items() if float(at) > 200
     )
-    assert late > 100
+    assert late > 30
 
 
 def test_a_replay_with_another_id_is_a_failure_by_its_name(run_stet, fake_service):
