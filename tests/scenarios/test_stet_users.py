@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 import time
 import uuid
 
@@ -10,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from reference.running import running
 from tests.scenarios.chi_squared import LEVEL, probability
-from tests.scenarios.locust_runs import ROOT, clean_environment, run_until
+from tests.scenarios.locust_runs import ask, clean_environment, run_until
 
 LOCUSTFILE = "scenarios/stet/users.py"
 TENANT = "00000000-0000-0000-0000-000000000001"
@@ -106,16 +104,12 @@ def test_a_wrong_mix_would_be_noticed():
 
 def test_each_class_of_users_has_the_pace_that_its_name_says():
     program = (
-        "import json, scenarios.stet.users as users\n"
+        "import scenarios.stet.users as users\n"
         "from locust import User\n"
         "found = [v for v in vars(users).values() if isinstance(v, type) and issubclass(v, User) and not v.abstract]\n"
-        "print(json.dumps({each.__name__: each.per_second for each in found}))\n"
+        "answer = {each.__name__: each.per_second for each in found}\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, env=clean_environment("STET"), capture_output=True, text=True,
-        check=True,
-    )  # fmt: skip
-    assert json.loads(done.stdout) == {
+    assert ask(program, clean_environment("STET")) == {
         "ThreePerSecondUser": 3,
         "FivePerSecondUser": 5,
         "TenPerSecondUser": 10,

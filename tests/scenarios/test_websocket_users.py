@@ -1,7 +1,5 @@
 import contextlib
 import json
-import os
-import signal
 import socket
 import subprocess
 import sys
@@ -17,7 +15,7 @@ from websockets.sync.server import serve
 
 from benchmarks.websocket import in_processes
 from reference.running import running
-from tests.scenarios.locust_runs import ROOT, clean_environment
+from tests.scenarios.locust_runs import ROOT, clean_environment, start, stats
 
 SERVICE = "reference.metrics.live_service"
 PATIENCE_SECONDS = 60
@@ -76,33 +74,23 @@ def _sum(page, name, labels):
 class Load:
     """Live users in a process of their own (Locust patches the one that imports it)."""
 
-    def __init__(self, url, folder, users, processes=1, **variables):
+    def __init__(self, stack, url, folder, users, processes=1, **variables):
         self.folder = folder / "counts"
         self.folder.mkdir(exist_ok=True)
-        command = [
-            sys.executable, "-m", "locust", "-f", LOCUSTFILE, "--headless", "--json", "--host", url,
+        command = (
+            "-f", LOCUSTFILE, "--headless", "--json", "--host", url,
             "-u", str(users), "-r", "100", "--stop-timeout", str(PATIENCE_SECONDS),
             *in_processes(processes),
-        ]  # fmt: skip
-        self.process = subprocess.Popen(
-            command, cwd=ROOT, text=True, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env=clean_environment(WEBSOCKET_COUNTS=str(self.folder), **variables),
         )  # fmt: skip
-
-    def end(self):
-        """Leave no process behind, whatever the test did."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.communicate()
+        environment = clean_environment(WEBSOCKET_COUNTS=str(self.folder), **variables)
+        self.process = stack.enter_context(start(environment, *command))
 
     def stop(self):
         """End it in order; reads what it counted."""
         # Not SIGINT: whichever user is at work would be interrupted, and not count what it has just heard.
         self.process.terminate()
-        output, self.log = self.process.communicate(timeout=PATIENCE_SECONDS)
-        self.requests = {
-            f"{entry['method']} {entry['name']}": entry for entry in json.loads(output[output.index("[\n") :])
-        }
+        output, self.log = self.process.communicate()
+        self.requests = stats(output)
         self.counts = self._read("json")
 
     def so_far(self, name):
@@ -145,12 +133,10 @@ def service(shared_service):
 
 @pytest.fixture
 def load(stack, tmp_path):
-    def start(url, users=20, **options):
-        started = Load(url, tmp_path, users, **options)
-        stack.callback(started.end)
-        return started
+    def start_load(url, users=20, **options):
+        return Load(stack, url, tmp_path, users, **options)
 
-    return start
+    return start_load
 
 
 def test_what_users_count_is_what_the_service_counts(service, load):
@@ -314,7 +300,7 @@ def test_a_service_that_talks_nonsense_costs_connections_and_no_user(load):
 
 def test_without_a_token_for_another_host_the_run_ends_with_what_to_do(load):
     users = load("https://metrics.example.com", 1)
-    _, log = users.process.communicate(timeout=PATIENCE_SECONDS)
+    _, log = users.process.communicate()
     assert "No access token for https://metrics.example.com: LIVE_TOKENS is not set." in log
 
 

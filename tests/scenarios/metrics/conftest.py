@@ -1,8 +1,6 @@
 """Runs the metrics service's users in processes of their own: Locust patches the one that imports it."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +11,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from reference.running import Running, running
-from tests.scenarios.locust_runs import ROOT, Ran, clean_environment, run_until
+from tests.scenarios.locust_runs import Ran, ask, clean_environment, run_until
 
 LOCUSTFILE = """
 import atexit, json, os
@@ -131,22 +129,16 @@ def _counted(folder: Path, ending: str) -> dict[str, float]:
 def ask_users() -> Callable[[str], Any]:
     """Runs a few lines of Python beside the users, in a process of its own; returns what they assign to `answer`."""
 
-    def ask(lines: str) -> Any:
+    def ask_beside_users(lines: str) -> Any:
         program = (
-            "import json, random\n"
+            "import random\n"
             "from locust.env import Environment\n"
             "from scenarios.metrics.users import *\n"
             "environment = Environment(host='http://127.0.0.1:1')\n"
             "for one in (ApiUser, JourneyUser, AdminUser):\n"
             "    one.host = environment.host\n"
             f"{lines}\n"
-            "print(json.dumps(answer))\n"
         )
-        done = subprocess.run(
-            [sys.executable, "-c", program],
-            cwd=ROOT, env=clean_environment(), capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        return ask(program, clean_environment())
 
-    return ask
+    return ask_beside_users
