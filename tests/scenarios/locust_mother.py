@@ -4,6 +4,7 @@ Importing Locust takes longer than most of what the tests do with it. Each fork 
 command line: it has loaded no scenario and no settings yet. See locust_runs.py, which starts it and talks to it.
 """
 
+import gc
 import json
 import os
 import random
@@ -15,7 +16,15 @@ waitpid = os.waitpid
 orders = socket.socket(fileno=os.dup(0))
 
 import gevent.os  # noqa: E402
+
+# What the scenarios import and what knows no environment, no clock and no Locust: the pure core, and packages.
+import jwt  # noqa: E402, F401
 import locust.main  # noqa: E402
+import psycopg  # noqa: E402, F401
+import websockets.client  # noqa: E402, F401
+
+import swarmscope.run_result  # noqa: E402
+import swarmscope.targets.parse  # noqa: E402, F401
 
 
 def become(order):
@@ -25,8 +34,8 @@ def become(order):
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number, name in ((1, "output"), (2, "log")):
         os.dup2(os.open(f"{order['folder']}/{name}", os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
-    # Never written to: that nobody has it open any more shows that this process and all of its own are gone.
-    os.open(f"{order['folder']}/alive", os.O_WRONLY)
+    # Open as long as this process lives, or one that it forks.
+    os.write(os.open(f"{order['folder']}/alive", os.O_WRONLY), b".")
     os.environ.clear()
     os.environ.update(order["environment"])
     random.seed()
@@ -52,4 +61,6 @@ def serve():
         orders.send(json.dumps(answer).encode())
 
 
+gc.collect()
+gc.freeze()  # what is here stays, and is not copied because a fork's collector looks at it
 serve()

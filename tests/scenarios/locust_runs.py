@@ -79,6 +79,9 @@ class Forked:
         self._alive = os.open(self._folder / "alive", os.O_RDONLY | os.O_NONBLOCK)
         order = {"arguments": arguments, "program": program, "environment": dict(environment)}
         self.pid = mother().ask({**order, "folder": str(self._folder)})
+        begun, _, _ = select.select([self._alive], [], [], PATIENCE_SECONDS)
+        assert begun, "the fork does not begin"
+        os.read(self._alive, 1)
         self.code: int | None = None
 
     def poll(self) -> int | None:
