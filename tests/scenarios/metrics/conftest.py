@@ -14,17 +14,26 @@ from reference.running import Running, running
 from tests.scenarios.locust_runs import Ran, ask, clean_environment, run_until
 
 LOCUSTFILE = """
-import atexit, json, os
+import atexit, json, os, time
 from pathlib import Path
 from locust import events
 from scenarios.metrics.users import *
 from exporters.scenario_metrics import DECLARED
+
+uncounted = []
+
+@events.request.add_listener
+def note_what_a_visit_leaves_out(request_type, start_time, response_time, **_):
+    if request_type == "JOURNEY":
+        uncounted.append(time.time() - start_time - response_time / 1000)
 
 # Alone, Locust stops its users after `quitting`; a worker it forked may end without Python's own farewell.
 @events.quitting.add_listener
 @atexit.register
 def say(**_):
     counts = [[*key, value] for key, value in DECLARED.read().items()]
+    if uncounted:
+        counts.append(["longest_uncounted_of_a_visit", max(uncounted)])
     Path({folder!r}, f"{{os.getpid()}}.counts").write_text(json.dumps(counts))
 
 @events.init.add_listener
@@ -42,7 +51,10 @@ class MetricsRan(Ran):
     """What a finished Locust of this system left."""
 
     counted: dict[str, float] = field(default_factory=dict)
-    """The scenario's own counters of all processes: `missing`, `tenant_leaks_total` …"""
+    """The scenario's own counters of all processes: `missing`, `tenant_leaks_total` …
+
+    And `longest_uncounted_of_a_visit`: seconds that are not in a journey's response time.
+    """
     reported: dict[str, float] = field(default_factory=dict)
     """The same, as workers' first reports after the stop would carry them."""
 
