@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -9,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.locust_runs import ROOT, Ran, clean_environment, run_until
+from tests.scenarios.locust_runs import Ran, ask, clean_environment, mother, run_until
 
 
 @dataclass
@@ -116,22 +114,22 @@ def run_locust() -> Callable[..., Ran]:
 def ask_users() -> Callable[[str], Any]:
     """Runs a few lines of Python beside the scenario's users, in a process of its own; returns what they assign."""
 
-    def ask(lines: str) -> Any:
+    def ask_beside_users(lines: str) -> Any:
         program = (
-            "import json, random, sys\n"
+            "import random\n"
             "from types import SimpleNamespace\n"
             "from locust.env import Environment\n"
             "from scenarios.triggers.users import *\n"
             "environment = Environment(host='http://127.0.0.1:1')\n"
             "TriggersAPIUser.host = HighThroughputUser.host = environment.host\n"
-            f"{lines}\n"
-            "print(json.dumps(answer))\n"
         )
-        done = subprocess.run(
-            [sys.executable, "-c", program],
-            cwd=ROOT, env=clean_environment(), capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        return ask(program + lines, clean_environment())
 
-    return ask
+    return ask_beside_users
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_mother_is_left() -> Iterator[None]:
+    yield
+    if mother.cache_info().currsize:
+        mother().end()

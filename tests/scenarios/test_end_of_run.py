@@ -1,23 +1,17 @@
-import os
 import socket
-import subprocess
-import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.scenarios.locust_runs import clean_environment, start
 
 
 def run(folder, *options):
     """Every process' notes of one short run: [kind, runner's state, checks done, one going on, seconds given]."""
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "locust", "-f", "tests/scenarios/end_of_run_locustfile.py"),
-            *("--headless", "-u", "4", "-r", "4", "-t", "2s", "--only-summary", *options),
-        ],
-        cwd=ROOT, timeout=90, check=True, capture_output=True,
-        env={name: value for name, value in os.environ.items() if not name.startswith("LOCUST")}
-        | {"PYTHONPATH": str(ROOT), "NOTES": str(folder)},
-    )  # fmt: skip
+    arguments = (
+        *("-f", "tests/scenarios/end_of_run_locustfile.py"),
+        *("--headless", "-u", "4", "-r", "4", "-t", "1s", "--only-summary", *options),
+    )
+    with start(clean_environment(NOTES=str(folder)), *arguments) as process:
+        _, log = process.communicate()
+    assert process.code == 0, log
     return [[line.split() for line in file.read_text().splitlines()] for file in folder.iterdir()]
 
 

@@ -1,13 +1,8 @@
 """What the load shapes hand to Locust, tick by tick; in a process of its own, because Locust patches its process."""
 
-import json
-import subprocess
-import sys
-from pathlib import Path
+from tests.scenarios.locust_runs import ask, clean_environment
 
-ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
-import json
 from decimal import Decimal
 from types import SimpleNamespace
 
@@ -42,15 +37,12 @@ climb.leader.wanted = None
 found["over"] = at(climb, 100)[0]
 climb.runner.state = "ready"
 found["the next run begins"] = at(climb, 0)[0]
-print(json.dumps(found))
+answer = found
 """
 
 
 def test_shapes_follow_their_profiles():
-    answer = subprocess.run(
-        [sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
-    )
-    assert json.loads(answer.stdout) == {
+    assert ask(PROGRAM, clean_environment()) == {
         "stages": [
             [[10, 2.0], ""],
             [[10, 2.0], ""],

@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 import time
 import uuid
 
@@ -10,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from reference.running import running
 from tests.scenarios.chi_squared import LEVEL, probability
-from tests.scenarios.locust_runs import ROOT, clean_environment, run_until
+from tests.scenarios.locust_runs import ask, clean_environment, run_until
 
 LOCUSTFILE = "scenarios/stet/users.py"
 TENANT = "00000000-0000-0000-0000-000000000001"
@@ -106,16 +104,12 @@ def test_a_wrong_mix_would_be_noticed():
 
 def test_each_class_of_users_has_the_pace_that_its_name_says():
     program = (
-        "import json, scenarios.stet.users as users\n"
+        "import scenarios.stet.users as users\n"
         "from locust import User\n"
         "found = [v for v in vars(users).values() if isinstance(v, type) and issubclass(v, User) and not v.abstract]\n"
-        "print(json.dumps({each.__name__: each.per_second for each in found}))\n"
+        "answer = {each.__name__: each.per_second for each in found}\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, env=clean_environment("STET"), capture_output=True, text=True,
-        check=True,
-    )  # fmt: skip
-    assert json.loads(done.stdout) == {
+    assert ask(program, clean_environment("STET")) == {
         "ThreePerSecondUser": 3,
         "FivePerSecondUser": 5,
         "TenPerSecondUser": 10,
@@ -124,38 +118,58 @@ def test_each_class_of_users_has_the_pace_that_its_name_says():
     }
 
 
-def test_the_pace_holds_over_a_run(run_stet, stet):
-    _, stats, log = run_stet(stet.url, "TenPerSecondUser", seconds=4, users=20)
-    total = sum(entry["num_requests"] for entry in stats.values())
-    lasted = max(entry["last_request_timestamp"] for entry in stats.values()) - min(
-        entry["start_time"] for entry in stats.values()
+PATIENT = (
+    "from scenarios.stet import pacing\n"
+    "from scenarios.stet.users import TenPerSecondUser\n"
+    "pacing.LONGEST_BACKLOG_SECONDS = 60.0\n"  # a machine that stands still is no reason to give up requests
+)
+
+
+class Stall:
+    """Answers at once, but for one stall; knows whether the requests keep to a schedule that stalls cannot stretch.
+
+    Judged by this process' clock, from both sides: time that the machine takes is on the schedule, too.
+    """
+
+    def __init__(self, service, per_second, users, seconds):
+        self.service, self.per_second, self.users, self.seconds = service, per_second, users, seconds
+        self.before_first = time.monotonic()
+        self.base = self.stall_ends = None
+
+    def answer(self, heard):
+        if self.stall_ends is not None:
+            time.sleep(max(0.0, self.stall_ends - time.monotonic()))
+        return 201, {}, {"id": "c1"}
+
+    def is_made_up_for(self):
+        """Whether there was a stall and everything was sent since that was due since."""
+        now, sent = time.monotonic(), len(self.service.heard)
+        if not sent:
+            self.before_first = now
+        elif self.base is None and sent >= 5 * self.users:
+            self.base, self.stall_ends = (now, sent), now + self.seconds
+        due = self.per_second * (time.monotonic() - self.before_first)
+        # Each user's first one, and the second a part of an interval early.
+        assert sent <= due + 2 * self.users
+        if self.base is None or now < self.stall_ends + 1:
+            return False
+        return sent >= self.base[1] + self.per_second * (now - self.base[0]) - self.users
+
+
+def test_the_pace_holds_over_a_run_and_what_a_stall_delays_is_made_up_for(run_stet, fake_service, tmp_path):
+    locustfile = tmp_path / "patient.py"
+    locustfile.write_text(PATIENT)
+    # So few that any machine has the time to catch up.
+    stall = Stall(fake_service, per_second=50, users=5, seconds=1.5)
+    fake_service.answer = stall.answer
+    _, stats, _ = run_stet(
+        fake_service.url, "-f", str(locustfile), "TenPerSecondUser", until=stall.is_made_up_for, users=5
     )
-    # The schedule's first request comes a part of an interval early, and the last second is cut short.
-    assert total == pytest.approx(20 * 10 * lasted, rel=0.08), log
-
-
-def test_after_a_stall_the_missed_requests_are_made_up_for(run_stet, stet):
-    before = sum(answered(stet).values())
-    stalled = []
-
-    def stall_then_wait():
-        sent = sum(answered(stet).values()) - before
-        if sent >= 100 and not stalled:
-            requests.put(f"{stet.url}/faults", json={"kind": "hang", "for_seconds": 1.5}, timeout=10)
-            stalled.append(time.monotonic())
-        return bool(stalled) and time.monotonic() > stalled[0] + 4
-
-    _, stats, _ = run_stet(stet.url, "TenPerSecondUser", until=stall_then_wait, users=20)
-    total = sum(entry["num_requests"] for entry in stats.values())
-    lasted = max(entry["last_request_timestamp"] for entry in stats.values()) - min(
-        entry["start_time"] for entry in stats.values()
-    )
-    assert total == pytest.approx(20 * 10 * lasted, rel=0.08)
-    # Far more requests are late than the twenty that hung: each counts from when it was due.
+    # Far more requests are late than the five that hung: each counts from when it was due.
     late = sum(
         count for entry in stats.values() for at, count in entry["response_times"].items() if float(at) > 200
     )
-    assert late > 100
+    assert late > 30
 
 
 def test_a_replay_with_another_id_is_a_failure_by_its_name(run_stet, fake_service):

@@ -1,6 +1,3 @@
-import json
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +7,7 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.scenarios.locust_runs import ROOT, Ran, clean_environment, run_until
+from tests.scenarios.locust_runs import ROOT, Ran, ask, clean_environment, run_until
 
 SCENARIO = "scenarios/access/users.py"
 HASTY = str(Path(__file__).with_name("hasty_locustfile.py").relative_to(ROOT))
@@ -74,22 +71,15 @@ def answered() -> Callable[[str], dict[str, float]]:
 def ask_access() -> Callable[[str], Any]:
     """Runs a few lines of Python beside the scenario's users, in a process of its own; returns what they assign."""
 
-    def ask(lines: str) -> Any:
+    def ask_beside_users(lines: str) -> Any:
         program = (
-            "import json\n"
             "from collections import Counter\n"
             "from locust.env import Environment\n"
             "from scenarios.access.users import *\n"
             "environment = Environment(host='http://127.0.0.1:1')\n"
             "AuthorizerUser.host = environment.host\n"
             f"{lines}\n"
-            "print(json.dumps(answer))\n"
         )
-        done = subprocess.run(
-            [sys.executable, "-c", program],
-            cwd=ROOT, env=clean_environment(), capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        return ask(program, clean_environment())
 
-    return ask
+    return ask_beside_users

@@ -1,8 +1,6 @@
 """Runs the metrics service's users in processes of their own: Locust patches the one that imports it."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,20 +11,29 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from reference.running import Running, running
-from tests.scenarios.locust_runs import ROOT, Ran, clean_environment, run_until
+from tests.scenarios.locust_runs import Ran, ask, clean_environment, run_until
 
 LOCUSTFILE = """
-import atexit, json, os
+import atexit, json, os, time
 from pathlib import Path
 from locust import events
 from scenarios.metrics.users import *
 from exporters.scenario_metrics import DECLARED
+
+uncounted = []
+
+@events.request.add_listener
+def note_what_a_visit_leaves_out(request_type, start_time, response_time, **_):
+    if request_type == "JOURNEY":
+        uncounted.append(time.time() - start_time - response_time / 1000)
 
 # Alone, Locust stops its users after `quitting`; a worker it forked may end without Python's own farewell.
 @events.quitting.add_listener
 @atexit.register
 def say(**_):
     counts = [[*key, value] for key, value in DECLARED.read().items()]
+    if uncounted:
+        counts.append(["longest_uncounted_of_a_visit", max(uncounted)])
     Path({folder!r}, f"{{os.getpid()}}.counts").write_text(json.dumps(counts))
 
 @events.init.add_listener
@@ -44,7 +51,10 @@ class MetricsRan(Ran):
     """What a finished Locust of this system left."""
 
     counted: dict[str, float] = field(default_factory=dict)
-    """The scenario's own counters of all processes: `missing`, `tenant_leaks_total` …"""
+    """The scenario's own counters of all processes: `missing`, `tenant_leaks_total` …
+
+    And `longest_uncounted_of_a_visit`: seconds that are not in a journey's response time.
+    """
     reported: dict[str, float] = field(default_factory=dict)
     """The same, as workers' first reports after the stop would carry them."""
 
@@ -131,22 +141,16 @@ def _counted(folder: Path, ending: str) -> dict[str, float]:
 def ask_users() -> Callable[[str], Any]:
     """Runs a few lines of Python beside the users, in a process of its own; returns what they assign to `answer`."""
 
-    def ask(lines: str) -> Any:
+    def ask_beside_users(lines: str) -> Any:
         program = (
-            "import json, random\n"
+            "import random\n"
             "from locust.env import Environment\n"
             "from scenarios.metrics.users import *\n"
             "environment = Environment(host='http://127.0.0.1:1')\n"
             "for one in (ApiUser, JourneyUser, AdminUser):\n"
             "    one.host = environment.host\n"
             f"{lines}\n"
-            "print(json.dumps(answer))\n"
         )
-        done = subprocess.run(
-            [sys.executable, "-c", program],
-            cwd=ROOT, env=clean_environment(), capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        return ask(program, clean_environment())
 
-    return ask
+    return ask_beside_users

@@ -1,0 +1,26 @@
+"""Live users for tests: they publish more often, bear a machine that stands still, and tell what they count so far."""
+
+import json
+import os
+from pathlib import Path
+
+from locust import events, runners
+
+from benchmarks.websocket_load import LiveUser
+from exporters.scenario_metrics import DECLARED
+from scenarios.metrics import websocket_users
+
+LiveUser.messages_per_second = 4.0
+websocket_users.ANSWER_SECONDS = float(os.environ.get("ANSWER_SECONDS", "60"))
+websocket_users.LEAVE_SECONDS = 60.0
+# A worker that was not run for some seconds is not gone: its users must not be given to another one.
+runners.HEARTBEAT_LIVENESS = 60
+
+
+@events.request.add_listener
+def _tell_after_failures(exception, **_):
+    if exception is not None:
+        told = Path(os.environ["WEBSOCKET_COUNTS"]) / f"{os.getpid()}.so-far"
+        unfinished = told.with_suffix(".unfinished")
+        unfinished.write_text(json.dumps({" ".join(key): value for key, value in DECLARED.read().items()}))
+        unfinished.rename(told)
