@@ -117,7 +117,7 @@ def run_users(tmp_path: Path) -> Callable[..., MetricsRan]:
         ran = run_until(
             until,
             file,
-            *("--host", host, "--stop-timeout", "5", *options, *user_classes),
+            *("--host", host, "--stop-timeout", "20", *options, *user_classes),
             users=users,
             environment=clean_environment("METRICS_", **variables),
         )
