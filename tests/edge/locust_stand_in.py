@@ -75,7 +75,7 @@ def main() -> int:
         signal.signal(signal.SIGINT, lambda *_: told_to_stop.set())
     for port in [PORT, *map(int, filter(str.isdigit, sys.argv[5:]))]:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Page)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     ends_at = time.monotonic() + SECONDS
     while not told_to_stop.wait(0.02):
         if told_to_end.is_set() or (
