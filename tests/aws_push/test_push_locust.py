@@ -47,6 +47,9 @@ def _init(environment, runner, **_):
 class Probe(FastHttpUser):
     wait_time = constant(0.1)
 
+    def on_start(self):
+        self.broken()
+
     @task(9)
     def ok(self):
         self.client.get("/ok")
@@ -167,9 +170,9 @@ def assert_all_is_there(pushed: Any, log: str, *, by_the_service: bool = False) 
         # A request that was cut off at the end was answered and has not finished.
         assert 0 <= len(ANSWERED) - requests <= USERS
         assert 0 <= ANSWERED.count("/broken") - failures <= USERS
-    assert requests > 50
+    assert 0 < failures < requests
     assert pushed.total("Requests", System="probe") == requests
-    assert pushed.total("Failures", System="probe") == failures > 0
+    assert pushed.total("Failures", System="probe") == failures
     durations = pushed.data("RequestDuration", System="probe")
     assert sum(each["sample_count"] for each in durations) == requests
     ok = {"System": "probe", "Method": "GET", "Request": "/ok"}
