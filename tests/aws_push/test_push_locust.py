@@ -199,7 +199,7 @@ def test_processes_push_each_their_own_and_the_master_the_users(
 ) -> None:
     port = str(free_port())
     ports = ["--master-bind-port", port, "--master-port", port, "--master-bind-host", "127.0.0.1"]
-    end(start(*load("--processes", "2", *ports), *push_to(pushed)), seconds=3.5)
+    end(start(*load("--processes", "2", *ports), *push_to(pushed)))
     wait_for(lambda: log_of(tmp_path).count("data stored") == 3)
     log = log_of(tmp_path)
     assert "Traceback" not in log
@@ -220,7 +220,7 @@ def test_workers_learn_what_to_push_from_their_master(start: Any, pushed: Any, t
     ]
     first = start(*load(*master), *push_to(pushed))
     second = start("--worker", "--master-host", "127.0.0.1", "--master-port", port)
-    end(first, seconds=3.5)
+    end(first)
     second.wait(PATIENCE_SECONDS)
     assert "Traceback" not in log_of(tmp_path) + log_of(tmp_path, 1)
     assert_all_is_there(pushed, log_of(tmp_path), by_the_service=True)
