@@ -26,6 +26,7 @@ from swarmscope.edge.cloudwatch_exporter import main
 from swarmscope.errors import ExitCode
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_SECONDS = 90
 DRIVER = Path(__file__).with_name("pull_driver.py")
 ARGUMENTS = ("--system", "access", "--environment", "local")
 
@@ -36,7 +37,7 @@ class Running:
     def __init__(self, process: subprocess.Popen[str], said: Path) -> None:
         self.process = process
         self._said = said
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not (found := re.search(r"cloudwatch exporter: (http://\S+)", self.said)):
             assert process.poll() is None, self.said
             assert time.monotonic() < deadline, self.said
@@ -48,14 +49,14 @@ class Running:
         return self._said.read_text()
 
     def page(self) -> str:
-        return requests.get(f"{self.url}/metrics", timeout=10).text
+        return requests.get(f"{self.url}/metrics", timeout=PATIENCE_SECONDS).text
 
-    def until(self, wanted: str, seconds: float = 40.0) -> str:
+    def until(self, wanted: str, seconds: float = PATIENCE_SECONDS) -> str:
         """The page once it matches."""
         deadline = time.monotonic() + seconds
         while not re.search(wanted, page := self.page(), re.MULTILINE):
             assert time.monotonic() < deadline, f"{page}\n{self.said}"
-            time.sleep(0.2)
+            time.sleep(0.05)
         return page
 
 
@@ -149,59 +150,54 @@ def test_the_page_answers_at_once_while_aws_takes_seconds_and_sigterm_ends_at_on
     arguments = ("--endpoint", aws.url, "--delay", "0s", "--step", "0ms")
     with running(tmp_path, settings, *arguments) as exporter:
         exporter.until(r"^s1200 ")
-        aws.put_faults([{"api": "*", "kind": "delay", "delay_ms": 3000}])
+        aws.put_faults([{"api": "*", "kind": "delay", "delay_ms": 30_000}])
         aws.clear_calls()
-        took: dict[str, list[float]] = {"/metrics": [], "/-/healthy": []}
+        asked = waiting_for(aws, "GetMetricData", "FilterLogEvents")
         session = requests.Session()
-        deadline = time.monotonic() + 12
-        while time.monotonic() < deadline:
-            for path, times in took.items():
+        took = []
+        for _ in range(50):
+            for path in ("/metrics", "/-/healthy"):
                 began = time.monotonic()
-                assert session.get(exporter.url + path, timeout=10).status_code == 200
-                times.append(time.monotonic() - began)
-            time.sleep(0.02)
-        calls = {api: counts["calls"] for api, counts in aws.calls().items()}
-        worst = {path: max(times) * 1000 for path, times in took.items()}
-        typical = statistics.median(took["/metrics"]) * 1000
+                assert session.get(exporter.url + path, timeout=PATIENCE_SECONDS).status_code == 200
+                took.append((time.monotonic() - began) * 1000)
         print(
-            f"/metrics with 1,201 series while every call of AWS takes 3 s: worst {worst['/metrics']:.1f} ms, "
-            f"median {typical:.1f} ms of {len(took['/metrics'])} scrapes; "
-            f"/-/healthy at worst {worst['/-/healthy']:.1f} ms; {calls}"
+            f"while calls of AWS take 30 s: worst {max(took):.1f} ms, median {statistics.median(took):.1f} ms"
         )
-        assert calls["GetMetricData"] >= 3
-        assert calls["FilterLogEvents"] >= 2
-        # The bar is 100 ms, printed above; a busy machine may take longer, but nothing like the 3 s that AWS takes.
-        assert worst["/metrics"] < 1000
+        # No call of AWS has ended meanwhile.
+        assert {api: counts["calls"] for api, counts in aws.calls().items()} == asked
         # In the middle of a call.
         began = time.monotonic()
         exporter.process.send_signal(signal.SIGTERM)
-        assert exporter.process.wait(timeout=20) == 0
-        took_to_end = time.monotonic() - began
-        print(f"SIGTERM ended it after {took_to_end:.2f} s")
-        assert took_to_end < 2.5
+        assert exporter.process.wait(PATIENCE_SECONDS) == 0
+        assert time.monotonic() - began < 20  # whoever waited for AWS would take longer
     aws.put_faults([])
 
 
-def test_without_credentials_it_says_so_once_and_serves(aws: RunningAws, tmp_path: Path) -> None:
+def waiting_for(aws: RunningAws, *apis: str) -> dict[str, int]:
+    """The calls that AWS has not answered, once there are some of each."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not set(apis) <= aws.calls().keys():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return {api: counts["calls"] for api, counts in aws.calls().items()}
+
+
+def test_without_credentials_it_says_so_once_and_serves_its_pages(aws: RunningAws, tmp_path: Path) -> None:
     without = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
     settings = {"metrics": [metric("x", "None", 1)], "functions": ["f"], "cold_starts": {"poll_seconds": 1}}
     settings |= {"poll_seconds": 1, "cost_limit_dollars_per_hour": 0}
     with running(tmp_path, settings, "--endpoint", aws.url, "--delay", "0s", **without) as exporter:
-        exporter.until(r'^aws_exporter_api_calls_total{operation="GetMetricData",result="refused"} [3-9]')
+        exporter.until(r'^aws_exporter_api_calls_total{operation="FilterLogEvents",result="refused"} ')
         page = exporter.until(
-            r'^aws_exporter_api_calls_total{operation="FilterLogEvents",result="refused"} [2-9]'
+            r'^aws_exporter_api_calls_total{operation="GetMetricData",result="refused"} [2-9]'
         )
         assert 'aws_exporter_poll_success{source="metrics"} 0' in page
         lines = exporter.said.splitlines()
         assert len(lines) == 2, exporter.said
         assert lines[1].endswith("AWS credentials are missing: no metrics from AWS until there are others")
-
-
-def test_its_pages(aws: RunningAws, tmp_path: Path) -> None:
-    with running(tmp_path, {"functions": ["f"]}, "--endpoint", aws.url) as exporter:
-        assert requests.get(exporter.url, timeout=5).text.startswith("<!doctype html>")
-        assert requests.get(f"{exporter.url}/-/healthy", timeout=5).text == "healthy\n"
-        assert requests.get(f"{exporter.url}/elsewhere", timeout=5).status_code == 404
-        page = requests.get(f"{exporter.url}/metrics", timeout=5)
-        assert page.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-        assert page.headers["Content-Encoding"] == "gzip"
+        assert requests.get(exporter.url, timeout=30).text.startswith("<!doctype html>")
+        assert requests.get(f"{exporter.url}/-/healthy", timeout=30).text == "healthy\n"
+        assert requests.get(f"{exporter.url}/elsewhere", timeout=30).status_code == 404
+        answer = requests.get(f"{exporter.url}/metrics", timeout=30)
+        assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+        assert answer.headers["Content-Encoding"] == "gzip"

@@ -1,18 +1,21 @@
-"""Real pushing in a process of its own (Locust patches it); does what the arguments say, prints JSON.
+"""Real pushing in a process of its own (Locust patches it): a job a line comes in, what became of it goes out.
 
-push_program.py SCENARIO ENDPOINT NAMESPACE
+{"scenario": …, "endpoint": …, "namespace": …, "environment": {…}} → the scenario's outcome and its log, as JSON.
 """
 
 # Locust first: it monkey-patches on import.
 import locust  # noqa: F401  # isort: skip
 
+import io
 import json
 import logging
+import os
 import random
 import resource
 import sys
 import time
 
+import boto3
 import gevent
 
 from exporters.cloudwatch_push.client import CloudWatchClient
@@ -25,13 +28,14 @@ from swarmscope.aws.push_data import PushNames, data_of
 from swarmscope.aws.push_outcomes import Pauses
 from swarmscope.aws.push_windows import Window
 
-SCENARIO, ENDPOINT, NAMESPACE = sys.argv[1:]
 PERIOD = 10
+job: dict = {}
+"""What is being done."""
 QUICK = Pauses(first=0.02, longest=0.05)
 
 
 def sender(counters, *, read_seconds=10.0, most_values=500_000, **options):
-    client = CloudWatchClient(NAMESPACE, "us-east-1", ENDPOINT, read_seconds=read_seconds)
+    client = CloudWatchClient(job["namespace"], "us-east-1", job["endpoint"], read_seconds=read_seconds)
     return Sender(client.put, counters, Backlog(most_values), QUICK, **options)
 
 
@@ -59,11 +63,9 @@ def batches(*windows):
 def push(counters, way, windows, flush=20.0):
     for batch in batches(*windows):
         way.offer(batch)
-    started = time.monotonic()
     flushed = way.flush(flush)
     return {
         "flushed": flushed,
-        "flush_seconds": time.monotonic() - started,
         "made": sum(len(batch.data) for batch in batches(*windows)),
         "data": counters.data,
         "calls": counters.calls,
@@ -112,11 +114,9 @@ def bounded():
         gevent.sleep(0)
         if number == 20:
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    started = time.monotonic()
     flushed = way.flush(1.0)
     return {
         "flushed": flushed,
-        "flush_seconds": time.monotonic() - started,
         "made": made,
         "data": counters.data,
         "calls": counters.calls,
@@ -134,6 +134,19 @@ SCENARIOS = {
     "short_flush": lambda: plain(flush=0.5, read_seconds=30.0),
 }
 
+
+def do(line):
+    """Do a job in its own environment; boto3 remembers the credentials that it has found once."""
+    job.clear()
+    job.update(json.loads(line))
+    os.environ.clear()
+    os.environ.update(job["environment"])
+    boto3.DEFAULT_SESSION = None
+    log = io.StringIO()
+    logging.basicConfig(level=logging.DEBUG, stream=log, force=True)
+    return {**SCENARIOS[job["scenario"]](), "log": log.getvalue()}
+
+
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
-    print(json.dumps(SCENARIOS[SCENARIO]()))
+    for each in sys.stdin:
+        print(json.dumps(do(each)), flush=True)

@@ -17,6 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from configargparse import ArgumentParser
+
+from swarmscope.edge.cloudwatch_options import add_push_options
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -42,7 +45,10 @@ def _init(environment, runner, **_):
     push(environment, runner, SYSTEM, [RequestKey("GET", "/ok")], ExporterCounters())
 
 class Probe(FastHttpUser):
-    wait_time = constant(0.02)
+    wait_time = constant(0.1)
+
+    def on_start(self):
+        self.broken()
 
     @task(9)
     def ok(self):
@@ -55,6 +61,7 @@ class Probe(FastHttpUser):
 
 
 USERS = 10
+PATIENCE_SECONDS = 90
 ANSWERED: list[str] = []
 """Paths that the service has answered in this test."""
 
@@ -76,7 +83,7 @@ class _Answers(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def service() -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Answers)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
@@ -123,20 +130,18 @@ def log_of(folder: Path, number: int = 0) -> str:
     return (folder / f"log{number}.txt").read_text()
 
 
-def load(*more: str, seconds: int = 4) -> list[str]:
-    return [
-        "--headless",
-        "-u",
-        str(USERS),
-        "-r",
-        "100",
-        "-t",
-        f"{seconds}s",
-        "--only-summary",
-        "-s",
-        "2",
-        *more,
-    ]
+def load(*more: str) -> list[str]:
+    return ["--headless", "-u", str(USERS), "-r", "100", "--only-summary", "-s", "2", *more]
+
+
+def end(process: subprocess.Popen[str], seconds: float = 2.0) -> None:
+    """Tell Locust to end, as Ctrl-C would, when its users have worked for so long; a busy machine takes longer.
+
+    Each asks ten times a second at most.
+    """
+    wait_for(lambda: len(ANSWERED) >= USERS * (1 + 10 * seconds) and "/broken" in ANSWERED)
+    process.send_signal(signal.SIGINT)
+    process.wait(PATIENCE_SECONDS)
 
 
 def push_to(pushed: Any, *more: str) -> list[str]:
@@ -150,11 +155,11 @@ def requests_of(log: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def wait_for(check: Callable[[], Any], seconds: float = 30.0) -> None:
+def wait_for(check: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> None:
     deadline = time.monotonic() + seconds
     while not check():
         assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.1)
+        time.sleep(0.05)
 
 
 def assert_all_is_there(pushed: Any, log: str, *, by_the_service: bool = False) -> None:
@@ -165,9 +170,9 @@ def assert_all_is_there(pushed: Any, log: str, *, by_the_service: bool = False) 
         # A request that was cut off at the end was answered and has not finished.
         assert 0 <= len(ANSWERED) - requests <= USERS
         assert 0 <= ANSWERED.count("/broken") - failures <= USERS
-    assert requests > 50
+    assert 0 < failures < requests
     assert pushed.total("Requests", System="probe") == requests
-    assert pushed.total("Failures", System="probe") == failures > 0
+    assert pushed.total("Failures", System="probe") == failures
     durations = pushed.data("RequestDuration", System="probe")
     assert sum(each["sample_count"] for each in durations) == requests
     ok = {"System": "probe", "Method": "GET", "Request": "/ok"}
@@ -177,12 +182,11 @@ def assert_all_is_there(pushed: Any, log: str, *, by_the_service: bool = False) 
     assert max(each["maximum"] for each in pushed.data("Users", System="probe")) == 10
 
 
-@pytest.mark.parametrize(("first", "second"), [("import boto3", ""), ("", "import boto3")])
-def test_alone_all_is_pushed_by_the_end_whatever_the_import_order(
-    start: Any, pushed: Any, tmp_path: Path, first: str, second: str
+def test_alone_all_is_pushed_by_the_end_of_its_time_even_when_boto3_came_first(
+    start: Any, pushed: Any, tmp_path: Path
 ) -> None:
-    process = start(*load(), *push_to(pushed), first=first, second=second)
-    process.wait(60)
+    process = start(*load("-t", "3s"), *push_to(pushed), first="import boto3")
+    process.wait(PATIENCE_SECONDS)
     log = log_of(tmp_path)
     assert "RecursionError" not in log
     assert "Traceback" not in log
@@ -194,18 +198,8 @@ def test_processes_push_each_their_own_and_the_master_the_users(
     start: Any, pushed: Any, tmp_path: Path
 ) -> None:
     port = str(free_port())
-    more = [
-        "--processes",
-        "2",
-        "--master-bind-port",
-        port,
-        "--master-port",
-        port,
-        "--master-bind-host",
-        "127.0.0.1",
-    ]
-    process = start(*load(*more, seconds=6), *push_to(pushed))
-    process.wait(60)
+    ports = ["--master-bind-port", port, "--master-port", port, "--master-bind-host", "127.0.0.1"]
+    end(start(*load("--processes", "2", *ports), *push_to(pushed)))
     wait_for(lambda: log_of(tmp_path).count("data stored") == 3)
     log = log_of(tmp_path)
     assert "Traceback" not in log
@@ -226,25 +220,18 @@ def test_workers_learn_what_to_push_from_their_master(start: Any, pushed: Any, t
     ]
     first = start(*load(*master), *push_to(pushed))
     second = start("--worker", "--master-host", "127.0.0.1", "--master-port", port)
-    first.wait(60)
-    second.wait(60)
+    end(first)
+    second.wait(PATIENCE_SECONDS)
     assert "Traceback" not in log_of(tmp_path) + log_of(tmp_path, 1)
+    assert_all_is_there(pushed, log_of(tmp_path), by_the_service=True)
+
+
+def test_ctrl_c_pushes_what_was_measured_and_a_run_without_a_name_is_not_told_apart(
+    start: Any, pushed: Any, tmp_path: Path
+) -> None:
+    end(start(*load(), *push_to(pushed, "--cloudwatch-dimension-run"), second="import boto3"))
+    assert "Traceback" not in log_of(tmp_path)
     assert_all_is_there(pushed, log_of(tmp_path))
-
-
-def test_ctrl_c_pushes_what_was_measured(start: Any, pushed: Any, tmp_path: Path) -> None:
-    process = start(*load(seconds=60), *push_to(pushed))
-    wait_for(lambda: "All users spawned" in log_of(tmp_path))
-    time.sleep(1.5)
-    process.send_signal(signal.SIGINT)
-    process.wait(30)
-    assert_all_is_there(pushed, log_of(tmp_path))
-
-
-def test_runs_are_told_apart_where_that_is_wanted(start: Any, pushed: Any, tmp_path: Path) -> None:
-    process = start(*load(), *push_to(pushed, "--cloudwatch-dimension-run"))
-    process.wait(60)
-    assert_all_is_there(pushed, log_of(tmp_path))  # here no run has a name, so there is nothing to tell apart
     assert not [each for each in pushed.data() if "Run" in each["dimensions"]]
 
 
@@ -259,10 +246,9 @@ def test_wrong_credentials_are_one_message_and_the_load_goes_on(
     start: Any, pushed: Any, tmp_path: Path
 ) -> None:
     pushed.aws.put_faults([{"api": "PutMetricData", "kind": "refuse_credentials"}])
-    process = start(*load("--loglevel", "DEBUG"), *push_to(pushed), **WRONG)
-    process.wait(60)
+    end(start(*load("--loglevel", "DEBUG"), *push_to(pushed), **WRONG), seconds=0.5)
     log = log_of(tmp_path)
-    assert requests_of(log)[0] > 100
+    assert requests_of(log)[0] >= 50
     assert log.count("CloudWatch does not accept our AWS credentials (") == 1
     assert re.search(r"0 data stored, 0 refused, 0 ambiguous, [1-9]\d* dropped", log)
     for secret in WRONG.values():
@@ -272,9 +258,10 @@ def test_wrong_credentials_are_one_message_and_the_load_goes_on(
 @pytest.mark.parametrize(
     ("missing", "message"),
     [
-        (
+        pytest.param(
             ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
             "does not accept our AWS credentials (NoCredentialsError)",
+            marks=pytest.mark.long,  # wrong ones, above, take the same way; test_push_sender lacks them, too
         ),
         (("AWS_DEFAULT_REGION",), "nothing is pushed, and the load goes on: You must specify a region."),
     ],
@@ -284,29 +271,35 @@ def test_missing_credentials_or_region_are_one_message_and_the_load_goes_on(
 ) -> None:
     empty = dict.fromkeys(missing, "")
     nowhere = {"AWS_SHARED_CREDENTIALS_FILE": "/nowhere", "AWS_CONFIG_FILE": "/nowhere"}
-    process = start(*load(), *push_to(pushed), **empty, **nowhere, AWS_EC2_METADATA_DISABLED="true")
-    process.wait(60)
+    end(start(*load(), *push_to(pushed), **empty, **nowhere, AWS_EC2_METADATA_DISABLED="true"), seconds=0.5)
     log = log_of(tmp_path)
-    assert requests_of(log)[0] > 20
+    assert requests_of(log)[0] >= 50
     assert log.count(message) == 1, log
     assert "Traceback" not in log
     assert re.search(r"0 data stored, 0 refused, 0 ambiguous, [1-9]\d* dropped", log)
 
 
+def test_an_option_that_cloudwatch_could_not_take_ends_locust_before_the_load(
+    start: Any, tmp_path: Path
+) -> None:
+    assert start(*load(), "--cloudwatch-period", "15").wait(PATIENCE_SECONDS) == 2
+    said = 'expected 10, 20, 30, or whole minutes up to an hour in seconds, got "15"'
+    assert said in log_of(tmp_path)
+    assert not ANSWERED
+
+
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        (
-            "--cloudwatch-period",
-            "15",
-            'expected 10, 20, 30, or whole minutes up to an hour in seconds, got "15"',
-        ),
         ("--cloudwatch-namespace", "AWS/Mine", 'not beginning with AWS/, got "AWS/Mine"'),
         ("--cloudwatch-flush-timeout", "soon", 'expected a number of seconds from 0 to 3600, got "soon"'),
     ],
 )
-def test_options_that_cloudwatch_could_not_take_end_before_the_load(
-    start: Any, tmp_path: Path, option: str, value: str, message: str
+def test_no_more_can_the_other_options_hold_what_cloudwatch_could_not_take(
+    option: str, value: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert start(*load(), option, value).wait(60) == 2
-    assert message in log_of(tmp_path)
+    parser = ArgumentParser()
+    add_push_options(parser)
+    with pytest.raises(SystemExit, match="2"):
+        parser.parse_args([option, value])
+    assert message in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,18 +21,41 @@ PROGRAM = Path(__file__).with_name("push_program.py")
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def push(scenario: str, endpoint: str, namespace: str, **environment: str) -> dict[str, Any]:
-    ended = subprocess.run(
-        [sys.executable, str(PROGRAM), scenario, endpoint, namespace],
+Push = Callable[..., dict[str, Any]]
+
+
+@contextlib.contextmanager
+def pushing() -> Iterator[Push]:
+    """Does jobs in a process that has loaded Locust and boto3 once."""
+    with subprocess.Popen(
+        [sys.executable, str(PROGRAM)],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         text=True,
-        timeout=120,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    return {**json.loads(ended.stdout), "log": ended.stderr}
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+
+        def push(scenario: str, endpoint: str, namespace: str, **environment: str) -> dict[str, Any]:
+            job = {"scenario": scenario, "endpoint": endpoint, "namespace": namespace}
+            line = json.dumps(job | {"environment": {**os.environ, **environment}})
+            process.stdin.write(line + "\n")
+            process.stdin.flush()
+            # An empty line: it has ended, and has said why.
+            return json.loads(process.stdout.readline())
+
+        try:
+            yield push
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def push() -> Iterator[Push]:
+    with pushing() as push:
+        yield push
 
 
 def fates(result: dict[str, Any]) -> dict[str, int]:
@@ -58,7 +83,7 @@ def exact_percentile(values: list[float], percent: int) -> float:
 
 
 @pytest.mark.usefixtures("credentials")
-def test_120_000_samples_of_20_endpoints_with_two_modes_are_read_back(pushed: Any) -> None:
+def test_120_000_samples_of_20_endpoints_with_two_modes_are_read_back(pushed: Any, push: Push) -> None:
     result = push("percentiles", pushed.aws.url, pushed.namespace)
     assert fates(result) == {"stored": result["made"]}
     client = pushed.aws.client("cloudwatch")
@@ -92,7 +117,7 @@ def test_120_000_samples_of_20_endpoints_with_two_modes_are_read_back(pushed: An
 
 
 @pytest.mark.usefixtures("credentials")
-def test_twenty_throttles_lose_nothing_and_windows_stay_their_own(pushed: Any) -> None:
+def test_twenty_throttles_lose_nothing_and_windows_stay_their_own(pushed: Any, push: Push) -> None:
     pushed.aws.put_faults([{"api": "PutMetricData", "kind": "throttle", "times": 20}])
     result = push("plain", pushed.aws.url, pushed.namespace)
     assert outcomes(result) == {"throttled": 20, "stored": 6}
@@ -106,7 +131,9 @@ def test_twenty_throttles_lose_nothing_and_windows_stay_their_own(pushed: Any) -
 @pytest.mark.parametrize(
     ("kind", "windows"), [("applied_then_500", 6), ("error_500", 4), ("applied_then_drop", 6)]
 )
-def test_a_call_with_an_unknown_end_is_counted_and_not_repeated(pushed: Any, kind: str, windows: int) -> None:
+def test_a_call_with_an_unknown_end_is_counted_and_not_repeated(
+    pushed: Any, push: Push, kind: str, windows: int
+) -> None:
     pushed.aws.put_faults([{"api": "PutMetricData", "kind": kind, "times": 2}])
     result = push("plain", pushed.aws.url, pushed.namespace)
     assert outcomes(result) == {"ambiguous": 2, "stored": 4}
@@ -116,7 +143,7 @@ def test_a_call_with_an_unknown_end_is_counted_and_not_repeated(pushed: Any, kin
 
 
 @pytest.mark.usefixtures("credentials")
-def test_a_read_timeout_is_counted_and_not_repeated(pushed: Any) -> None:
+def test_a_read_timeout_is_counted_and_not_repeated(pushed: Any, push: Push) -> None:
     pushed.aws.put_faults([{"api": "PutMetricData", "kind": "delay", "delay_ms": 1500, "times": 1}])
     result = push("read_timeout", pushed.aws.url, pushed.namespace)
     assert outcomes(result) == {"ambiguous": 1, "stored": 5}
@@ -127,7 +154,7 @@ def test_a_read_timeout_is_counted_and_not_repeated(pushed: Any) -> None:
 
 
 @pytest.mark.usefixtures("credentials")
-def test_who_wants_nothing_lost_may_have_it_doubled(pushed: Any) -> None:
+def test_who_wants_nothing_lost_may_have_it_doubled(pushed: Any, push: Push) -> None:
     pushed.aws.put_faults([{"api": "PutMetricData", "kind": "applied_then_500", "times": 1}])
     result = push("repeat_ambiguous", pushed.aws.url, pushed.namespace)
     assert fates(result) == {"stored": result["made"]}
@@ -135,36 +162,38 @@ def test_who_wants_nothing_lost_may_have_it_doubled(pushed: Any) -> None:
 
 
 @pytest.mark.usefixtures("credentials")
-def test_an_endpoint_that_is_gone_leaves_memory_bounded_and_the_end_in_time(pushed: Any) -> None:
+def test_an_endpoint_that_is_gone_leaves_memory_bounded_and_the_end_in_time(pushed: Any, push: Push) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         gone = f"http://127.0.0.1:{probe.getsockname()[1]}"
-    result = push("bounded", gone, pushed.namespace)
+    with pushing() as push_alone:  # whose memory nobody else has used
+        result = push_alone("bounded", gone, pushed.namespace)
     assert not result["flushed"]
-    assert result["flush_seconds"] < 3
     # Sent = stored + dropped; an attempt that the deadline finds on its way has no known end.
     assert sum(result["data"].values()) == result["made"]
     assert result["data"]["dropped"] > 0.95 * result["made"]
     assert result["data"]["stored"] == result["backlog"] == 0
     assert set(outcomes(result)) == {"unreachable"}
+    # Tried for the second that the end may take, at most every 25 ms: without a bound it would go on.
+    assert outcomes(result)["unreachable"] < 100
     assert result["grown_kb"] < 20_000
     assert result["log"].count("CloudWatch cannot be reached") == 1
 
 
 @pytest.mark.usefixtures("credentials")
-def test_what_is_on_its_way_at_the_deadline_is_ambiguous_and_the_rest_dropped(pushed: Any) -> None:
-    pushed.aws.put_faults([{"api": "PutMetricData", "kind": "delay", "delay_ms": 4000}])
-    started = time.monotonic()
+def test_what_is_on_its_way_at_the_deadline_is_ambiguous_and_the_rest_dropped(
+    pushed: Any, push: Push
+) -> None:
+    # Who waited for the answer would have stored what is said to be ambiguous.
+    pushed.aws.put_faults([{"api": "PutMetricData", "kind": "delay", "delay_ms": 20_000}])
     result = push("short_flush", pushed.aws.url, pushed.namespace)
-    assert time.monotonic() - started < 30
-    assert result["flush_seconds"] < 2
     part = result["made"] // 6
     assert fates(result) == {"ambiguous": part, "dropped": 5 * part}
 
 
 @pytest.mark.parametrize("kind", ["refuse_credentials", "access_denied"])
 @pytest.mark.usefixtures("credentials")
-def test_refused_credentials_are_one_message_and_never_in_the_log(pushed: Any, kind: str) -> None:
+def test_refused_credentials_are_one_message_and_never_in_the_log(pushed: Any, push: Push, kind: str) -> None:
     pushed.aws.put_faults([{"api": "PutMetricData", "kind": kind}])
     secrets = {
         "AWS_ACCESS_KEY_ID": "AKIAFAKEFAKEFAKE0000",
@@ -173,18 +202,17 @@ def test_refused_credentials_are_one_message_and_never_in_the_log(pushed: Any, k
     }
     result = push("plain", pushed.aws.url, pushed.namespace, **secrets)
     assert fates(result) == {"dropped": result["made"]}
-    assert set(outcomes(result)) == {"credentials"}
+    assert outcomes(result) == {"credentials": 1}  # nobody repairs them in the last seconds
     assert result["log"].count("CloudWatch does not accept our AWS credentials") == 1
-    assert result["flush_seconds"] < 3
     for secret in secrets.values():
         assert secret not in result["log"]
 
 
-def test_missing_credentials_are_one_message(pushed: Any, tmp_path: Path) -> None:
+def test_missing_credentials_are_one_message(pushed: Any, push: Push, tmp_path: Path) -> None:
     nowhere = {"AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "no"), "AWS_CONFIG_FILE": str(tmp_path / "no")}
     nowhere["AWS_EC2_METADATA_DISABLED"] = "true"
     result = push("plain", pushed.aws.url, pushed.namespace, **nowhere)
     assert fates(result) == {"dropped": result["made"]}
-    assert set(outcomes(result)) == {"credentials"}
+    assert outcomes(result) == {"credentials": 1}  # nobody repairs them in the last seconds
     assert result["log"].count("CloudWatch does not accept our AWS credentials (NoCredentialsError)") == 1
     assert "PutMetricData" not in pushed.aws.calls()

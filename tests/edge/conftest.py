@@ -1,5 +1,6 @@
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,6 +12,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+import requests
+import yaml
+from rich.console import Console
+
+from tests.edge.stack_driver import ROOT_VARIABLE, drive
 
 MARK = "LEFTOVER_MARK"
 DRIVER = Path(__file__).with_name("stack_driver.py")
@@ -51,7 +57,7 @@ def mark(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[str]]]:
         return found
 
     yield marked
-    eventually(lambda: marked() == [], seconds=5)
+    eventually(lambda: marked() == [], seconds=30)
     left = marked()
     for line in left:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -59,7 +65,7 @@ def mark(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[str]]]:
     assert left == []
 
 
-def eventually(condition: Callable[[], object], seconds: float = 20.0) -> bool:
+def eventually(condition: Callable[[], object], seconds: float = 60.0) -> bool:
     """Whether the condition comes true in time; the time is generous, because machines are shared."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -74,7 +80,7 @@ def eventually_fixture() -> Callable[..., bool]:
     return eventually
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def free_ports() -> Callable[[int], list[int]]:
     """Ports that are free now, all different, from below the range that systems give to clients."""
 
@@ -94,10 +100,29 @@ def free_ports() -> Callable[[int], list[int]]:
     return choose
 
 
-class Runner:
-    """Starts the driver in a folder and with ports of its own."""
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Our project, but that nothing is read from AWS: half of what starts a stack costs goes into its two programs."""
+    folder = tmp_path_factory.mktemp("project")
+    write_project(folder)
+    environments = folder / "scenarios" / "triggers" / "environments.yaml"
+    written = yaml.safe_load(environments.read_text(encoding="utf-8"))
+    del written["environments"]["local"]["aws"]
+    environments.write_text(yaml.safe_dump(written), encoding="utf-8")
+    return folder
 
-    def __init__(self, folder: Path, ports: list[int]) -> None:
+
+def write_project(folder: Path) -> None:
+    """The files that a stack reads, with the system's own to be changed."""
+    for name in ("reference", "prometheus", "alerts", "locustfile.py"):
+        (folder / name).symlink_to(ROOT / name)
+    shutil.copytree(ROOT / "scenarios" / "triggers", folder / "scenarios" / "triggers")
+
+
+class Runner:
+    """Runs stacks of a project in a folder and with ports of its own."""
+
+    def __init__(self, folder: Path, project: Path, ports: list[int]) -> None:
         self.ports = dict(zip(PORTS, ports, strict=True))
         self.state = folder / "state"
         self.output = folder / "output"
@@ -108,6 +133,7 @@ class Runner:
             "SWARMSCOPE_REPORTS": str(folder / "reports"),
             "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
             "PYTHONUNBUFFERED": "1",
+            ROOT_VARIABLE: str(project),
         }
         self.started: list[subprocess.Popen[bytes]] = []
 
@@ -130,13 +156,24 @@ class Runner:
         return process
 
     def run(self, *arguments: object, command: str = "run") -> int:
-        return self.start(*arguments, command=command).wait(60)
+        """The same in this process, which has loaded all that; not for who is sent a signal or leaves a child."""
+        with pytest.MonkeyPatch.context() as patch, self.output.open("w", encoding="utf-8") as output:
+            for name in os.environ.keys() - self.environ.keys():
+                patch.delenv(name)
+            for name, value in self.environ.items():
+                patch.setenv(name, value)
+            console = Console(file=output, width=140, highlight=False)
+            return drive(command, [str(each) for each in arguments], self.environ, console)
 
     def beside(self, ports: list[int]) -> "Runner":
         """One that uses the same folder."""
-        other = Runner(self.output.parent, ports)
+        other = Runner(self.output.parent, Path(self.environ[ROOT_VARIABLE]), ports)
         other.output = self.output.with_name("output-beside")
         return other
+
+    def end_load(self) -> None:
+        """Let the stand-in for Locust end by itself."""
+        requests.get(f"http://127.0.0.1:{self.ports['EXPORTER']}/end", timeout=30).close()
 
     @property
     def said(self) -> str:
@@ -155,8 +192,10 @@ class Runner:
 
 
 @pytest.fixture
-def runner(tmp_path: Path, mark: Marked, free_ports: Callable[[int], list[int]]) -> Iterator[Runner]:
-    runner = Runner(tmp_path, free_ports(len(PORTS)))
+def runner(
+    tmp_path: Path, project: Path, mark: Marked, free_ports: Callable[[int], list[int]]
+) -> Iterator[Runner]:
+    runner = Runner(tmp_path, project, free_ports(len(PORTS)))
     yield runner
     for process in runner.started:
         if process.poll() is None:

@@ -31,6 +31,7 @@ from swarmscope.edge.stack.processes import Program
 from swarmscope.edge.stack.supervisor import Stack
 from swarmscope.errors import ComponentFailed, ComponentMissing, ExitCode
 from swarmscope.settings import Settings
+from tests.edge.stack_driver import ROOT_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 Marked = Callable[[], list[str]]
@@ -45,8 +46,8 @@ def component() -> FoundComponent:
     return found
 
 
-@pytest.fixture
-def state() -> Iterator[Path]:
+@contextlib.contextmanager
+def state_folder() -> Iterator[Path]:
     """A state folder that PostgreSQL's own user may enter: pytest's are for their owner only."""
     folder = Path(tempfile.mkdtemp(prefix="swarmscope-state-"))
     folder.chmod(0o755)
@@ -55,12 +56,31 @@ def state() -> Iterator[Path]:
 
 
 @pytest.fixture
+def state() -> Iterator[Path]:
+    with state_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
 def cluster(component: FoundComponent, state: Path, free_ports: Ports) -> Cluster:
     (port,) = free_ports(1)
     return cluster_of(component, Settings(postgresql_port=port), state)
 
 
-def test_it_is_made_once_and_keeps_what_was_written(cluster: Cluster, mark: Marked, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def running(component: FoundComponent, free_ports: Ports) -> Iterator[tuple[Cluster, psutil.Process]]:
+    """A cluster whose server runs, for tests that leave it as it is."""
+    (port,) = free_ports(1)
+    with state_folder() as folder:
+        cluster = cluster_of(component, Settings(postgresql_port=port), folder)
+        create(cluster)
+        with Stack([program(cluster)], folder) as stack:
+            yield cluster, psutil.Process(stack.processes[0].pid)
+
+
+def test_it_is_made_once_and_keeps_what_was_written_and_half_of_it_is_made_anew(
+    cluster: Cluster, mark: Marked, tmp_path: Path
+) -> None:
     for write in (True, False):
         create(cluster)
         with Stack([program(cluster)], tmp_path), psycopg.connect(cluster.url) as connection:
@@ -72,62 +92,57 @@ def test_it_is_made_once_and_keeps_what_was_written(cluster: Cluster, mark: Mark
     log = (tmp_path / "postgresql.log").read_text()
     assert "database system was shut down" in log  # cleanly, the time before
     assert "not properly shut down" not in log
+    cluster.password_file.unlink()
+    (cluster.data / "pg_hba.conf").unlink()
+    create(cluster)
+    with Stack([program(cluster)], tmp_path), psycopg.connect(cluster.url) as connection:
+        assert connection.execute("SELECT to_regclass('kept')").fetchall() == [(None,)]
 
 
 def test_only_who_knows_the_password_gets_in_and_only_from_this_machine(
-    cluster: Cluster, mark: Marked, tmp_path: Path
+    running: tuple[Cluster, psutil.Process],
 ) -> None:
-    create(cluster)
+    cluster, server = running
     assert oct(cluster.password_file.stat().st_mode)[-3:] == "600"
     password = cluster.password_file.read_text().strip()
     assert len(password) >= 24
-    with Stack([program(cluster)], tmp_path) as stack:
-        for wrong in (cluster.url.replace(password, "wrong"), cluster.url.replace(f":{password}", "")):
-            with pytest.raises(psycopg.OperationalError, match="password"):
-                psycopg.connect(wrong)
-        listening = {
-            connection.laddr.ip
-            for process in stack.processes
-            for connection in psutil.Process(process.pid).net_connections("inet")
+    for wrong in (cluster.url.replace(password, "wrong"), cluster.url.replace(f":{password}", "")):
+        with pytest.raises(psycopg.OperationalError, match="password"):
+            psycopg.connect(wrong)
+    assert {connection.laddr.ip for connection in server.net_connections("inet")} == {"127.0.0.1"}
+    with psycopg.connect(cluster.url) as connection:
+        command_lines = [" ".join(process.cmdline()) for process in (server, *server.children())]
+        settings = {
+            name: connection.execute(f"SHOW {name}".encode()).fetchone()[0]  # type: ignore[index]
+            for name in ("max_connections", "fsync", "synchronous_commit", "unix_socket_directories")
         }
-        assert listening == {"127.0.0.1"}
-        assert not any(password in line for line in mark())
-        with psycopg.connect(cluster.url) as connection:
-            settings = {
-                name: connection.execute(f"SHOW {name}".encode()).fetchone()[0]  # type: ignore[index]
-                for name in ("max_connections", "fsync", "synchronous_commit", "unix_socket_directories")
-            }
-        assert settings == {
-            "max_connections": "100",
-            "fsync": "off",
-            "synchronous_commit": "on",
-            "unix_socket_directories": "",
-        }
-    assert password not in (tmp_path / "postgresql.log").read_text()
+    assert not any(password in line for line in command_lines)
+    assert settings == {
+        "max_connections": "100",
+        "fsync": "off",
+        "synchronous_commit": "on",
+        "unix_socket_directories": "",
+    }
+    assert password not in (cluster.folder.parent / "postgresql.log").read_text()
     assert password not in repr(program(cluster))
 
 
-def test_statements_are_counted_without_what_they_were_given(
-    cluster: Cluster, mark: Marked, tmp_path: Path
-) -> None:
-    create(cluster)
-    with Stack([program(cluster)], tmp_path):
-        assert has_statements(cluster.url)
-        assert not has_statements(cluster.url.replace("/swarmscope", "/postgres"))
-        with psycopg.connect(cluster.url) as connection:
-            connection.execute("SELECT 'secret' || 'ive'")
-            texts = connection.execute("SELECT query FROM pg_stat_statements").fetchall()
+def test_statements_are_counted_without_what_they_were_given(running: tuple[Cluster, psutil.Process]) -> None:
+    cluster, _ = running
+    assert has_statements(cluster.url)
+    assert not has_statements(cluster.url.replace("/swarmscope", "/postgres"))
+    with psycopg.connect(cluster.url) as connection:
+        connection.execute("SELECT 'secret' || 'ive'")
+        texts = connection.execute("SELECT query FROM pg_stat_statements").fetchall()
     assert any("SELECT $1 ||" in text for (text,) in texts)
     assert not any("secret" in text for (text,) in texts)
 
 
 def test_as_root_it_runs_as_postgres_and_as_anybody_else_as_themselves(
-    cluster: Cluster, mark: Marked, tmp_path: Path
+    running: tuple[Cluster, psutil.Process],
 ) -> None:
-    create(cluster)
-    with Stack([program(cluster)], tmp_path) as stack:
-        runs_as = psutil.Process(stack.processes[0].pid).username()
-    assert runs_as == ("postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name)
+    _, server = running
+    assert server.username() == ("postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name)
 
 
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="the kernel is asked by setpriv")
@@ -151,7 +166,7 @@ with Stack([program(cluster)], folder):
         subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=False).returncode
         == -signal.SIGKILL
     )
-    assert eventually(lambda: mark() == [], seconds=10)
+    assert eventually(lambda: mark() == [])
     # It was told in time to write everything down.
     assert "database system is shut down" in (state / "postgresql.log").read_text()
 
@@ -211,8 +226,10 @@ def test_where_the_servers_user_may_not_enter_the_data_lies_outside(
         shutil.rmtree(cluster.data.parent)
 
 
-def test_a_cluster_of_another_version_is_left_alone_with_words(cluster: Cluster) -> None:
-    create(cluster)
+def test_a_cluster_of_another_version_is_left_alone_with_words(
+    running: tuple[Cluster, psutil.Process],
+) -> None:
+    cluster, _ = running
     newer = replace(cluster, version=cluster.version + 1)
     with pytest.raises(ComponentFailed) as caught:
         create(newer)
@@ -220,15 +237,6 @@ def test_a_cluster_of_another_version_is_left_alone_with_words(cluster: Cluster)
         f"the database in {cluster.data} was made by PostgreSQL {cluster.version}, and this is {newer.version}\n"
         "  hint: it holds load test data only: remove that folder, and the next run makes a new one"
     )
-
-
-def test_half_of_a_cluster_is_made_anew(cluster: Cluster, mark: Marked, tmp_path: Path) -> None:
-    create(cluster)
-    cluster.password_file.unlink()
-    (cluster.data / "pg_hba.conf").unlink()
-    create(cluster)
-    with Stack([program(cluster)], tmp_path):
-        pass
 
 
 def test_what_keeps_it_from_being_made_is_told(cluster: Cluster) -> None:
@@ -295,17 +303,14 @@ def test_who_carries_others_starts_before_and_ends_after_them(tmp_path: Path, ma
 
 
 @pytest.fixture
-def needing(runner: Any, state: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def needing(runner: Any, project: Path, state: Path) -> Any:
     """The runner in a project whose system needs a PostgreSQL."""
-    project = state / "project"
-    project.mkdir()
-    for name in ("reference", "prometheus", "alerts", "locustfile.py"):
-        (project / name).symlink_to(ROOT / name)
-    shutil.copytree(ROOT / "scenarios" / "triggers", project / "scenarios" / "triggers")
-    targets = project / "scenarios" / "triggers" / "targets.yaml"
+    needy = state / "project"
+    shutil.copytree(project, needy, symlinks=True)
+    targets = needy / "scenarios" / "triggers" / "targets.yaml"
     targets.write_text(targets.read_text().replace("\ngate: ", "\nneeds: [postgresql]\ngate: ", 1))
     runner.state = state / "state"
-    runner.environ |= {"STACK_DRIVER_ROOT": str(project), "SWARMSCOPE_STATE": str(runner.state)}
+    runner.environ |= {ROOT_VARIABLE: str(needy), "SWARMSCOPE_STATE": str(runner.state)}
     runner.environ.pop("DATABASE_URL", None)
     return runner
 
@@ -333,7 +338,7 @@ def test_a_system_that_needs_one_has_it_and_so_have_its_users(
     said = "PostgreSQL was ended by SIGKILL: everything that needs the database fails from now on"
     assert eventually(lambda: said in needing.said)
     process.send_signal(signal.SIGINT)
-    process.wait(60)
+    process.wait(90)
     assert mark() == []
 
 
@@ -347,22 +352,21 @@ def test_a_taken_port_is_said_before_anything_is_made(needing: Any, mark: Marked
 
 
 def test_the_users_own_database_is_used_and_none_is_started(
-    needing: Any, cluster: Cluster, mark: Marked, tmp_path: Path
+    needing: Any, running: tuple[Cluster, psutil.Process], mark: Marked
 ) -> None:
-    create(cluster)
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(Stack([program(cluster)], tmp_path))
-        needing.environ["DATABASE_URL"] = cluster.url
-        assert needing.run(1.5, 0) == ExitCode.PASS, needing.said
-        assert "Prometheus, PostgreSQL" not in needing.said
-        assert "the PostgreSQL exporter" in needing.said
-        assert not (needing.state / "postgresql").exists()
-        with psycopg.connect(cluster.url) as connection:
-            assert connection.execute("SELECT count(*) FROM swarmscope_triggers.api_keys").fetchone() == (1,)
+    cluster, _ = running
+    needing.environ["DATABASE_URL"] = cluster.url
+    assert needing.run(0, 0) == ExitCode.PASS, needing.said
+    assert "Prometheus, PostgreSQL" not in needing.said
+    assert "the PostgreSQL exporter" in needing.said
+    assert not (needing.state / "postgresql").exists()
+    with psycopg.connect(cluster.url) as connection:
+        # The reference service keeps its state there.
+        assert connection.execute("SELECT count(*) FROM swarmscope_triggers.api_keys").fetchone() == (1,)
 
 
 def test_up_leaves_it_running_and_down_ends_it(needing: Any, mark: Marked) -> None:
-    assert needing.run(600, 0, command="up") == ExitCode.PASS, needing.said
+    assert needing.start(600, 0, command="up").wait(90) == ExitCode.PASS, needing.said
     assert re.search(r"  PostgreSQL +running\n", needing.said)
     (locust,) = [line for line in mark() if "locust_stand_in" in line]
     assert (
