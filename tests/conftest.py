@@ -1,9 +1,16 @@
 from collections.abc import Callable, Iterator
 
+import hypothesis
 import pytest
 
 from reference.running_postgresql import NotInstalled, PostgreSQLServer, running_postgresql
 from tests.stand_stills import StandStills
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")
