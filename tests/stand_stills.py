@@ -32,6 +32,11 @@ class StandStills:
         parts = (min(at, end) - max(at - lasted, begin) for at, lasted in list(self._found))
         return sum(part + mending for part in parts if part > 0)
 
+    def ran_since(self, begin: float) -> float:
+        """Seconds that the machine has run since a moment (unix time)."""
+        now = time.time()
+        return now - begin - self.within(begin, now)
+
     def _watch(self) -> None:
         before = time.time(), time.monotonic()
         while not self._ended.wait(TICK):

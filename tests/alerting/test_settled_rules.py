@@ -212,7 +212,7 @@ def test_a_real_prometheus_tells_a_point_that_is_minutes_old(prometheus):
 
     def fired() -> list[dict[str, dict[str, str]]]:
         try:
-            alerts = requests.get(f"{url}/api/v1/alerts", timeout=5).json()["data"]["alerts"]
+            alerts = requests.get(f"{url}/api/v1/alerts", timeout=30).json()["data"]["alerts"]
         except requests.ConnectionError:
             return []
         return [

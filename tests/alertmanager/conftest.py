@@ -181,12 +181,12 @@ class Alertmanager:
     log: Path
 
     def post(self, *alerts: dict[str, Any]) -> None:
-        answer = requests.post(f"{self.url}/api/v2/alerts", json=list(alerts), timeout=5)
+        answer = requests.post(f"{self.url}/api/v2/alerts", json=list(alerts), timeout=30)
         assert answer.status_code == 200, answer.text
 
     def inhibited(self) -> list[dict[str, Any]]:
         """Labels of the alerts that another one silences at this moment."""
-        alerts = requests.get(f"{self.url}/api/v2/alerts", timeout=5).json()
+        alerts = requests.get(f"{self.url}/api/v2/alerts", timeout=30).json()
         return [each["labels"] for each in alerts if each["status"]["inhibitedBy"]]
 
 
@@ -253,10 +253,10 @@ class Stack:
         return [each for each in self.api(run=run)["notifications"] if each["kind"] == "notification"]
 
     def api(self, **query: str) -> dict[str, Any]:
-        return dict(requests.get(f"{self.receiver}/api/notifications", params=query, timeout=5).json())
+        return dict(requests.get(f"{self.receiver}/api/notifications", params=query, timeout=30).json())
 
     def shown_config(self) -> str:
-        status = requests.get(f"{self.alertmanager.url}/api/v2/status", timeout=5).json()
+        status = requests.get(f"{self.alertmanager.url}/api/v2/status", timeout=30).json()
         return str(status["config"]["original"])
 
 

@@ -88,14 +88,15 @@ def settling(seconds: float = 20.0, **options: object) -> Settling:
     return Settling(AwsSettings(settle_within_seconds=seconds, **options), "sit")  # type: ignore[arg-type]
 
 
-def test_nothing_is_waited_for_when_everything_is_known(prometheus):
+def test_nothing_is_waited_for_when_everything_is_known(prometheus, stand_stills):
+    began = time.time()
     prometheus.settled = {"logs": STOPPED, "metrics": STOPPED + 20}
     told: list[float | None] = []
     waiting = settling()
     waiting.tell = told.append
     values = waiting.values(prometheus.api, [COLD, THROTTLES], LOAD)
     assert {name: answer.value for name, answer in values.items()} == {"cold": 7.0, "throttles": 7.0}
-    assert waiting.waited_seconds < 1
+    assert waiting.waited_seconds - stand_stills.within(began, time.time()) < 1
     assert told == []
 
 
@@ -116,11 +117,12 @@ def test_it_waits_until_the_slowest_source_is_there_and_says_so(prometheus, monk
     told: list[float | None] = []
     waiting = settling()
     waiting.tell = told.append
+    began = time.time()
     assert waiting.values(prometheus.api, [COLD, THROTTLES], LOAD)["throttles"].value == 7.0
     until, done = told
-    assert until == pytest.approx(time.time() + 20, abs=3)
+    assert began + 20 <= until <= time.time() + 20
     assert done is None
-    assert 0.1 < waiting.waited_seconds < 10
+    assert 0.1 < waiting.waited_seconds < 20
 
 
 def test_past_its_bound_what_is_missing_has_no_value_and_the_rest_has(prometheus, monkeypatch):
@@ -131,36 +133,36 @@ def test_past_its_bound_what_is_missing_has_no_value_and_the_rest_has(prometheus
     assert values["throttles"].value is None
     assert re.fullmatch(
         r"CloudWatch's metrics were known until 22:14:50 UTC, and were needed until 22:15:00 UTC "
-        r"\(waited [01] s, settle_within is 0.5s\)",
+        r"\(waited [0-9]+ s, settle_within is 0.5s\)",
         values["throttles"].reason,
     ), values["throttles"].reason
 
 
-def test_a_missing_exporter_is_not_waited_for_as_long(prometheus, monkeypatch):
+def test_a_missing_exporter_is_not_waited_for_as_long(prometheus, monkeypatch, stand_stills):
     monkeypatch.setattr(settle, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr(settle, "ABSENT_SECONDS", 0.3)
-    began = time.monotonic()
+    began = time.time()
     values = settling(60).values(prometheus.api, [COLD], LOAD)
-    assert time.monotonic() - began < 10
+    assert stand_stills.ran_since(began) < 10
     assert values["cold"].reason == "the CloudWatch exporter is not scraped by Prometheus"
 
 
-def test_who_hurries_it_gets_what_is_known_at_once(prometheus):
+def test_who_hurries_it_gets_what_is_known_at_once(prometheus, stand_stills):
     prometheus.settled = {"logs": STOPPED + 1, "metrics": 0.0}
-    began = time.monotonic()
+    began = time.time()
     values = settling(60).values(prometheus.api, [COLD, THROTTLES], LOAD, "the run was ended by hand")
-    assert time.monotonic() - began < 5
+    assert stand_stills.ran_since(began) < 5
     assert values["cold"].value == 7.0
     assert values["throttles"].reason.endswith("(the run was ended by hand)")
 
 
-def test_hurrying_from_outside_ends_a_waiting_that_goes_on(prometheus):
+def test_hurrying_from_outside_ends_a_waiting_that_goes_on(prometheus, stand_stills):
     prometheus.settled = {"logs": STOPPED - 1}
     waiting = settling(60)
     threading.Timer(0.5, lambda: waiting.hurry("another run was started")).start()
-    began = time.monotonic()
+    began = time.time()
     assert waiting.values(prometheus.api, [COLD], LOAD)["cold"].reason.endswith("(another run was started)")
-    assert time.monotonic() - began < 10
+    assert stand_stills.ran_since(began) < 10
 
 
 def test_an_environment_without_aws_is_no_data_at_once(prometheus):

@@ -255,7 +255,7 @@ def test_phases_statements_and_tables_come_with_them(measured: Measured, signals
     texts = {each.text: each for each in signals.statements}
     counted = texts["SELECT count(*) FROM big WHERE id % $1 = $2"]
     assert counted.calls > 10
-    assert 0 < counted.seconds < 6
+    assert 0 < counted.seconds < counted.calls
     assert signals.statements[0].seconds == max(each.seconds for each in signals.statements)
     assert signals.scans[0].table == "public.big"
     assert signals.scans[0].rows >= 20_000 * counted.calls / 2

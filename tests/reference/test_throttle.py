@@ -78,7 +78,7 @@ def throttle(service):
     requests.delete(f"{service}/faults", timeout=10)
 
 
-def get(service, timeout=10.0):
+def get(service, timeout=30.0):
     began = time.monotonic()
     with requests.Session() as session:
         session.trust_env = False
@@ -87,16 +87,17 @@ def get(service, timeout=10.0):
     return time.monotonic() - began
 
 
-def test_clients_at_once_are_answered_at_the_rate(service, throttle):
+def test_clients_at_once_are_answered_at_the_rate(service, throttle, stand_stills):
     throttle(rate=20)
-    began = time.monotonic()
+    started, began = time.monotonic(), time.time()
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         waited = sorted(pool.map(lambda _: get(service), range(16)))
-    assert time.monotonic() - began == pytest.approx(15 / 20, abs=0.35)
+    assert time.monotonic() - started >= 15 / 20 - 0.35
+    assert stand_stills.ran_since(began) < 3
     assert waited[0] < waited[8] < waited[15]
 
 
-def test_a_client_that_leaves_gives_up_its_place(service, throttle):
+def test_a_client_that_leaves_gives_up_its_place(service, throttle, stand_stills):
     throttle(rate=2)
     get(service)
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
@@ -106,23 +107,27 @@ def test_a_client_that_leaves_gives_up_its_place(service, throttle):
             for each in impatient
         )
         # Behind six of them it would have waited 3 s.
-        assert get(service) < 1.5
+        began = time.time()
+        get(service)
+        assert stand_stills.ran_since(began) < 2
 
 
 def test_health_is_not_throttled_and_the_line_is_let_go_when_the_fault_ends(service, throttle):
-    throttle(rate=0.1)
+    throttle(rate=0.01)
     get(service)
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         waiting = [pool.submit(get, service) for _ in range(3)]
-        assert requests.get(f"{service}/health", timeout=1).status_code == 200
+        assert requests.get(f"{service}/health", timeout=30).status_code == 200
         requests.delete(f"{service}/faults", timeout=10)
-        assert all(each.result(timeout=5) < 5 for each in waiting)
+        # Who is not let go waits for 100 s and more, and gives up.
+        assert all(each.result(timeout=60) for each in waiting)
 
 
 def test_a_throttle_ends_by_itself(service, throttle):
-    throttle(rate=0.1, for_seconds=0.5)
+    throttle(rate=0.01, for_seconds=0.5)
     get(service)
-    assert get(service) < 3
+    # It would be let through after 100 s, and gives up.
+    assert get(service)
 
 
 def test_the_body_of_a_request_survives_the_line(service, throttle):
