@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
 # More than there are cores: most tests wait for somebody most of the time.
 # By files, in their order: what the tests of a file share is started once.
-PYTEST_ARGS ?= -n 3 --dist loadfile --no-loadscope-reorder
+PYTEST_ARGS ?= -n 4 --dist loadfile --no-loadscope-reorder
 PYTEST_LONG_ARGS ?=
 BENCHMARKS ?=
 
