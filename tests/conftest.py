@@ -1,3 +1,4 @@
+import signal
 from collections.abc import Callable, Iterator
 
 import hypothesis
@@ -6,6 +7,9 @@ import pytest
 from reference.running_postgresql import NotInstalled, PostgreSQLServer, running_postgresql
 from tests.stand_stills import StandStills
 
+# A shell's background job ignores Ctrl-C, and so would every Locust that a test interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # How long an example takes says how busy the machine is.
 hypothesis.settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
