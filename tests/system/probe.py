@@ -17,7 +17,7 @@ default_profile: quick
 targets:
   - {request: POST /events, p95: 100ms, priority: critical, min_samples: 20, profiles: [quick]}
   - {request: GET /inbox, p95: 200ms, min_samples: 5, profiles: [quick]}
-  - {request: "*", error_rate: 1%, min_samples: 50}
+  - {request: "*", error_rate: 1%, min_samples: 10}
   - {request: POST /events, rps: 35, min_samples: 20, profiles: [floor]}
   - {name: abort-on-errors, request: POST /events, error_rate: 2%, min_samples: 20, abort: true, profiles: [fragile]}
   - {name: seen, query: 'sum(locust_probe_requests_total{run="$run"})', min: 100, at: end}
