@@ -260,18 +260,23 @@ def test_the_p95_of_the_run_lies_in_the_bucket_of_its_true_p95(site, observed):
 
 
 def rates(site, metric, seconds, at):
-    """(labels, growth a second) of each series in a window: Prometheus' own, held to what the pages said."""
+    """(labels, growth a second) of each series in a window: Prometheus' own, held to what the exporter's pages said.
+
+    What a counter grew by from the first page in the window to the last is spread over at least the time between
+    those two, and over at most the whole window.
+    """
+    selector = f'{metric}{{run="{site.broken}"}}[{seconds}s]'
     scraped = {
-        frozenset(series["metric"].items()): [float(value) for _, value in series["values"]]
-        for series in site.prometheus.query(f'{metric}{{run="{site.broken}"}}[{seconds}s]', at)
+        frozenset(series["metric"].items()): series["values"]
+        for series in site.prometheus.query(selector, at)
     }
-    found = site.prometheus.query(f'rate({metric}{{run="{site.broken}"}}[{seconds}s])', at)
+    found = site.prometheus.query(f"rate({selector})", at)
     assert len(found) > 3
     for series in found:
-        named = frozenset({**series["metric"], "__name__": metric}.items())
-        growth, rate = scraped[named][-1] - scraped[named][0], float(series["value"][1])
-        # rate() carries on to the window's edges, by at most 1.1 times the interval of the samples at each.
-        assert 0.999 * growth <= rate * seconds <= 3.21 * growth, (named, growth, rate)
+        values = scraped[frozenset({**series["metric"], "__name__": metric}.items())]
+        growth, between = float(values[-1][1]) - float(values[0][1]), values[-1][0] - values[0][0]
+        rate = float(series["value"][1])
+        assert 0.999 * growth / seconds <= rate <= 1.001 * growth / between, (series, growth, between)
         yield series["metric"], rate
 
 
