@@ -55,9 +55,9 @@ profiles:
     users: 16
     spawn_rate: 16
     run_time: 180s
-    warm_up: 1s
+    warm_up: 3s
     user_classes: {TriggersAPIUser: 12, HighThroughputUser: 4}
-  bare: {<<: *load, run_time: 5s}
+  bare: {<<: *load, run_time: 8s, warm_up: 4s}
 """
 ENVIRONMENTS = """
 environments:
