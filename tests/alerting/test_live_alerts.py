@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -28,6 +27,7 @@ from swarmscope.histogram import coarse_bounds, fine_bounds
 from swarmscope.measurements import RequestCounts, RequestKey
 from swarmscope.names import Outcome, Phase, RunState
 from swarmscope.targets import Kind, Priority, Profile, System, Target
+from tests.ports import free_port
 from tests.stand_stills import StandStills
 
 EVENTS = RequestKey("POST", "/events")
@@ -180,12 +180,6 @@ class Site:
             - self.begins
             for series in found["result"]
         }
-
-
-def free_port() -> int:
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

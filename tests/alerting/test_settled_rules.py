@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -21,6 +20,7 @@ from swarmscope.alerting.prometheus_config import prometheus_config
 from swarmscope.alerting.rule_files import RULE_GLOBS, rule_files
 from swarmscope.names import Recorded
 from swarmscope.targets import Alerting, Kind, Moment, Profile, System, Target
+from tests.ports import free_port
 
 P95 = 'max(max_over_time(aws_dynamodb_request_latency_seconds{stat="p95"}[$window]))'
 COLD = 'histogram_quantile(0.95, sum by (run, le) (aws_lambda_init_duration_seconds_bucket{run="$run"}))'
@@ -175,9 +175,7 @@ def prometheus(tmp_path: Path) -> Iterator[tuple[str, Pages]]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         config = prometheus_config(

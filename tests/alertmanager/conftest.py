@@ -30,6 +30,7 @@ import uvicorn
 
 from swarmscope.edge.alertmanager import read_receivers, write_alertmanager_config
 from swarmscope.edge.receiver import NotificationStore, receiver_app
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 ALERTMANAGER = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager") or ""
@@ -193,9 +194,7 @@ class Alertmanager:
 @contextmanager
 def alertmanager(config: Path, folder: Path, **environment: str) -> Iterator[Alertmanager]:
     """Alertmanager on a free port, alone (no cluster), until the block ends."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     log = folder / "alertmanager.log"
     with log.open("wb") as out:
         process = subprocess.Popen(

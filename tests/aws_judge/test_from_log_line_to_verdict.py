@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -27,6 +26,7 @@ from swarmscope.edge.settle import EndedLoad, Settling
 from swarmscope.run_result import RunInfo
 from swarmscope.targets import Kind, Moment, Target
 from swarmscope.verdict import QueryValue
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = """
@@ -103,12 +103,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     scenario.mkdir(parents=True)
     (scenario / "environments.yaml").write_text(ENVIRONMENTS)
     (scenario / "targets.yaml").write_text(TARGETS)
-    ports = []
-    for _ in range(2):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            ports.append(probe.getsockname()[1])
-    exporter, prometheus = ports
+    exporter, prometheus = free_port(), free_port()
     with running_aws() as aws:
         logs = aws.client("logs")
         logs.create_log_group(logGroupName="/aws/lambda/shop-api")

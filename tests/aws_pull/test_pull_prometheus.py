@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ import requests
 
 from reference.aws.running import RunningAws
 from swarmscope.alerting.prometheus_config import prometheus_config
+from tests.ports import free_port
 
 PERIOD = 5
 """Seconds, the shortest but one that CloudWatch has: a test of whole minutes would take as many."""
@@ -58,8 +58,7 @@ class Prometheus:
 def prometheus(folder: Path, exporter: str) -> Iterator[Prometheus]:
     program = shutil.which("prometheus")
     assert program, "prometheus is not installed: make test installs it"
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     jobs = {"cloudwatch": [exporter.removeprefix("http://")], "prometheus": [f"127.0.0.1:{port}"]}
     (folder / "prometheus.yml").write_text(prometheus_config(jobs, [], []))
     with (folder / "log").open("w") as log:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +19,7 @@ import pytest
 from configargparse import ArgumentParser
 
 from swarmscope.edge.cloudwatch_options import add_push_options
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -89,12 +89,6 @@ def service() -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -34,6 +33,7 @@ from swarmscope.edge.files import load_system
 from swarmscope.edge.prometheus_api import PrometheusApi
 from swarmscope.edge.stack.measuring import NODE_COLLECTORS, data_source
 from swarmscope.names import Job
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEM = "probe"
@@ -64,12 +64,6 @@ environments:
   local: {host: "http://127.0.0.1:8000", credentials: {api_key: LOCUST_API_KEY}}
 """
 DEADLINE = 120.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def eventually(what: str, check: Callable[[], Any], timeout: float = DEADLINE) -> Any:

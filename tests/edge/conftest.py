@@ -2,7 +2,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import yaml
 from rich.console import Console
 
 from tests.edge.stack_driver import ROOT_VARIABLE, drive
+from tests.ports import free_port
 
 MARK = "LEFTOVER_MARK"
 DRIVER = Path(__file__).with_name("stack_driver.py")
@@ -87,12 +87,7 @@ def free_ports() -> Callable[[int], list[int]]:
     def choose(count: int) -> list[int]:
         chosen: list[int] = []
         while len(chosen) < count:
-            port = 10_000 + int.from_bytes(os.urandom(2), "big") % 20_000
-            with socket.socket() as probe:
-                try:
-                    probe.bind(("127.0.0.1", port))
-                except OSError:
-                    continue
+            port = free_port()
             if port not in chosen:
                 chosen.append(port)
         return chosen

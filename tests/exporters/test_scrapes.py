@@ -21,6 +21,7 @@ from exporters.run_view import RunView
 from exporters.shared_pages import SharedPages
 from swarmscope.measurements import RequestCounts, RequestKey
 from swarmscope.names import METRICS, Outcome
+from tests.ports import free_port
 
 Views = Callable[..., RunView]
 Serve = Callable[..., Any]
@@ -176,9 +177,7 @@ def prometheus() -> Iterator[Callable[[int], int]]:
     with tempfile.TemporaryDirectory() as folder:
 
         def start(exporter_port: int) -> int:
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                port: int = free.getsockname()[1]
+            port = free_port()
             config = Path(folder) / "prometheus.yml"
             config.write_text(
                 "global: {scrape_interval: 500ms, scrape_timeout: 500ms}\n"

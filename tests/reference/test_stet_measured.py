@@ -27,6 +27,7 @@ from swarmscope.edge.prometheus_api import PrometheusApi
 from swarmscope.names import Job
 from swarmscope.targets import Kind
 from swarmscope.targets.parse import parse_system
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEM = parse_system((ROOT / "scenarios/stet/targets.yaml").read_text(encoding="utf-8"), "targets.yaml")
@@ -35,11 +36,6 @@ WINDOW_SECONDS = 5
 PATIENCE_SECONDS = 60
 FACTS = "/v1/facts?subject_type=user&subject_id=user_1&requester_id=bot:test"
 HEADERS = {"X-Tenant-Id": "t"}
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 @dataclass

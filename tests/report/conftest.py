@@ -6,7 +6,6 @@ import contextlib
 import json
 import math
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -35,6 +34,7 @@ from swarmscope.run_result import (
 )
 from swarmscope.targets import Kind, Priority, Profile, System, Target
 from swarmscope.verdict import QueryValue, judge, verdict_of
+from tests.ports import free_port
 
 MakeResult = Callable[..., RunResult]
 
@@ -186,13 +186,6 @@ def make() -> MakeResult:
 def result() -> RunResult:
     """The failing run."""
     return make_result()
-
-
-def free_port() -> int:
-    """A port that nothing listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until(what: str, check: Callable[[], bool], seconds: float = 60.0) -> None:

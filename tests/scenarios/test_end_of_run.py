@@ -1,5 +1,4 @@
-import socket
-
+from tests.ports import free_port
 from tests.scenarios.locust_runs import clean_environment, start
 
 
@@ -20,9 +19,7 @@ def test_alone_the_check_is_done_before_anybody_else_hears_of_the_end(tmp_path):
 
 
 def test_no_report_after_a_workers_users_have_ended_leaves_before_the_check_is_done(tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     ports = ("--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port)
     processes = run(tmp_path, "--processes", "2", *ports)
     workers = [notes for notes in processes if any(kind == "report" for kind, *_ in notes)]

@@ -28,6 +28,7 @@ from swarmscope.alerting.alertmanager_config import alertmanager_config
 from swarmscope.alerting.prometheus_config import prometheus_config
 from swarmscope.alerting.receivers import Receivers
 from swarmscope.names import Job
+from tests.ports import free_port
 from tests.system.probe import SYSTEM, make_project
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,12 +44,6 @@ def free_port_fixture() -> Callable[[], int]:
 @pytest.fixture(scope="session", name="wait_for")
 def wait_for_fixture() -> Callable[..., Any]:
     return wait_for
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(what: str, check: Callable[[], Any], timeout: float = DEADLINE, interval: float = 0.1) -> Any:
@@ -142,7 +137,7 @@ class Run:
         """Wait for the run's own end; returns its exit code."""
         code = self.process.wait(timeout)
         for worker in self.workers:
-            worker.wait(20)
+            worker.wait(120)  # who misses its master's goodbye waits a minute for its heartbeat
         return code
 
     def result(self) -> dict[str, Any]:
