@@ -28,12 +28,11 @@ from reference.running_postgresql import NotInstalled, running_postgresql
 from swarmscope.alerting.alertmanager_config import alertmanager_config
 from swarmscope.alerting.prometheus_config import prometheus_config
 from swarmscope.alerting.receivers import Receivers
-from swarmscope.alerting.rule_files import alerting_files
-from swarmscope.edge.files import load_system
 from swarmscope.edge.prometheus_api import PrometheusApi
 from swarmscope.edge.stack.measuring import NODE_COLLECTORS, data_source
 from swarmscope.names import Job
 from tests.ports import free_port
+from tests.small_project import make_project
 
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEM = "probe"
@@ -63,6 +62,8 @@ ENVIRONMENTS = """
 environments:
   local: {host: "http://127.0.0.1:8000", credentials: {api_key: LOCUST_API_KEY}}
 """
+USERS = "from scenarios.triggers.users import HighThroughputUser, TriggersAPIUser  # noqa: F401\n"
+FILES = {"targets.yaml": TARGETS, "environments.yaml": ENVIRONMENTS, "users.py": USERS}
 DEADLINE = 120.0
 
 
@@ -151,23 +152,6 @@ class Site:
             deadline = time.monotonic() + 10
             while time.monotonic() < deadline and any(each.poll() is None for each in self.processes):
                 time.sleep(0.1)
-
-
-def make_project(folder: Path) -> Path:
-    """A checkout's locustfile and scenarios with the system `probe` beside the others, and its rules."""
-    project = folder / "project"
-    shutil.copytree(ROOT / "scenarios", project / "scenarios", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "locustfile.py", project)
-    system = project / "scenarios" / SYSTEM
-    system.mkdir()
-    users = "from scenarios.triggers.users import HighThroughputUser, TriggersAPIUser  # noqa: F401\n"
-    for name, text in {"targets.yaml": TARGETS, "environments.yaml": ENVIRONMENTS, "users.py": users}.items():
-        (system / name).write_text(text)
-    (system / "__init__.py").touch()
-    for path, text in alerting_files([load_system(project, SYSTEM)]).items():
-        (project / path).parent.mkdir(parents=True, exist_ok=True)
-        (project / path).write_text(text)
-    return project
 
 
 def start_stack(site: Site, ports: dict[str, int], databases: dict[str, str]) -> None:
@@ -309,7 +293,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             connection.execute("CREATE EXTENSION pg_stat_statements")
         prometheus = PrometheusApi(f"http://127.0.0.1:{ports['prometheus']}")
         site = Site(
-            folder, make_project(folder), prometheus, began=time.time(), database=databases["service"]
+            folder,
+            make_project(folder, SYSTEM, FILES),
+            prometheus,
+            began=time.time(),
+            database=databases["service"],
         )
         ends.callback(site.stop)
         start_stack(site, ports, databases)

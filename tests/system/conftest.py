@@ -29,7 +29,8 @@ from swarmscope.alerting.prometheus_config import prometheus_config
 from swarmscope.alerting.receivers import Receivers
 from swarmscope.names import Job
 from tests.ports import free_port
-from tests.system.probe import SYSTEM, make_project
+from tests.small_project import make_project
+from tests.system.probe import FILES, SYSTEM
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCUST = [sys.executable, "-m", "locust"]
@@ -281,7 +282,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("stack")
     ports = {name: free_port() for name in ("prometheus", "alertmanager", "receiver")}
     url = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
-    project = make_project(folder)
+    project = make_project(folder, SYSTEM, FILES)
     scrape_file = folder / "exporters.json"
     scrape_file.write_text("[]")
     config = prometheus_config(

@@ -1,12 +1,5 @@
 """The system of the system tests: the users of the Triggers API, with targets that a small load meets."""
 
-import shutil
-from pathlib import Path
-
-from swarmscope.alerting.rule_files import alerting_files
-from swarmscope.edge.files import load_system
-
-ROOT = Path(__file__).resolve().parents[2]
 SYSTEM = "probe"
 
 TARGETS = """
@@ -62,18 +55,4 @@ class CountedUser(TriggersAPIUser):
         LIVING.add(-1)
 """
 
-
-def make_project(folder: Path) -> Path:
-    """A checkout's locustfile and scenarios with the tests' own system beside the others, and its rules."""
-    project = folder / "project"
-    shutil.copytree(ROOT / "scenarios", project / "scenarios", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "locustfile.py", project)
-    system = project / "scenarios" / SYSTEM
-    system.mkdir()
-    for name, text in {"targets.yaml": TARGETS, "environments.yaml": ENVIRONMENTS, "users.py": USERS}.items():
-        (system / name).write_text(text)
-    (system / "__init__.py").touch()
-    for path, text in alerting_files([load_system(project, SYSTEM)]).items():
-        (project / path).parent.mkdir(parents=True, exist_ok=True)
-        (project / path).write_text(text)
-    return project
+FILES = {"targets.yaml": TARGETS, "environments.yaml": ENVIRONMENTS, "users.py": USERS}
