@@ -18,6 +18,7 @@ from reference.aws.running import RunningAws, running_aws
 from reference.running import Running, running
 from reference.tokens import LOCAL_SECRET, Tokens
 from reference.triggers.keys import LOCAL_KEY
+from tests.stand_stills import StandStills
 
 ARN = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/prod/GET/v1/teams"
 TOKEN = Tokens("access", LOCAL_SECRET).issue("ann", 3600, {"org": "acme", "role": "admin"})
@@ -256,7 +257,7 @@ def test_what_may_have_arrived_is_not_sent_twice(
 
 
 def test_a_stand_in_that_hangs_holds_up_no_request_and_not_the_end(
-    fresh: Fresh, session: requests.Session, tmp_path: Path
+    fresh: Fresh, session: requests.Session, tmp_path: Path, stand_stills: StandStills
 ) -> None:
     fresh.aws.put_faults([{"api": "ReportInvocations", "kind": "delay", "delay_ms": 60_000}])
     with reporting("triggers", fresh.aws.url, tmp_path) as service:
@@ -265,8 +266,10 @@ def test_a_stand_in_that_hangs_holds_up_no_request_and_not_the_end(
         eventually(lambda: "ReportInvocations" in fresh.aws.calls())
         for _ in range(20):
             assert session.get(f"{service.url}/inbox", timeout=30).status_code == 200
-    # It ended by itself, when it was told: who waits for ten seconds is killed.
+        told = time.time()
     assert service.process.returncode != -signal.SIGKILL
+    # The call would take a minute; its own timeout and LAST_SECONDS each bound it.
+    assert stand_stills.ran_since(told) < 6
 
 
 def test_without_the_option_nothing_is_reported(session: requests.Session, tmp_path: Path) -> None:
