@@ -128,13 +128,14 @@ def load(*more: str) -> list[str]:
     return ["--headless", "-u", str(USERS), "-r", "100", "--only-summary", "-s", "2", *more]
 
 
-def end(process: subprocess.Popen[str], seconds: float = 2.0) -> None:
-    """Tell Locust to end, as Ctrl-C would, when its users have worked for so long; a busy machine takes longer.
+def end(process: subprocess.Popen[str], seconds: float = 2.0, sig: signal.Signals = signal.SIGTERM) -> None:
+    """Tell Locust to end when its users have worked for so long; a busy machine takes longer.
 
-    Each asks ten times a second at most.
+    Each asks ten times a second at most. Ctrl-C (SIGINT) interrupts whichever user is at work, with a traceback of
+    Locust's; a master has no users, and does not hear of the other where it has forked its workers.
     """
     wait_for(lambda: len(ANSWERED) >= USERS * (1 + 10 * seconds) and "/broken" in ANSWERED)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sig)
     process.wait(PATIENCE_SECONDS)
 
 
@@ -193,7 +194,7 @@ def test_processes_push_each_their_own_and_the_master_the_users(
 ) -> None:
     port = str(free_port())
     ports = ["--master-bind-port", port, "--master-port", port, "--master-bind-host", "127.0.0.1"]
-    end(start(*load("--processes", "2", *ports), *push_to(pushed)))
+    end(start(*load("--processes", "2", *ports), *push_to(pushed)), sig=signal.SIGINT)
     wait_for(lambda: log_of(tmp_path).count("data stored") == 3)
     log = log_of(tmp_path)
     assert "Traceback" not in log
@@ -223,8 +224,8 @@ def test_workers_learn_what_to_push_from_their_master(start: Any, pushed: Any, t
 def test_ctrl_c_pushes_what_was_measured_and_a_run_without_a_name_is_not_told_apart(
     start: Any, pushed: Any, tmp_path: Path
 ) -> None:
-    end(start(*load(), *push_to(pushed, "--cloudwatch-dimension-run"), second="import boto3"))
-    assert "Traceback" not in log_of(tmp_path)
+    running = start(*load(), *push_to(pushed, "--cloudwatch-dimension-run"), second="import boto3")
+    end(running, sig=signal.SIGINT)
     assert_all_is_there(pushed, log_of(tmp_path))
     assert not [each for each in pushed.data() if "Run" in each["dimensions"]]
 
