@@ -1,16 +1,46 @@
 """Ports for what a test starts by itself."""
 
+import fcntl
 import os
 import socket
+import tempfile
+from pathlib import Path
+
+FIRST, COUNT = 10_000, 20_000
+"""Below the range that systems give to clients (32768 on Linux): no connection gets one of them by chance."""
+
+_given: set[int] = set()
+_locks: list[int] = []
 
 
 def free_port() -> int:
-    """A port that is free now, from below the range that systems give to clients: nobody gets it by chance."""
+    """A port that is free now, and that no test of this machine gets a second time while this process lives.
+
+    Between a port's choice and its use lies the start of a program, so to look whether it is free is not enough:
+    each port is a byte that this process keeps locked in a file which all test processes of a user share.
+    """
     while True:
-        port = 10_000 + int.from_bytes(os.urandom(2), "big") % 20_000
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        return port
+        port = FIRST + int.from_bytes(os.urandom(4), "big") % COUNT
+        if port not in _given and _lock(port) and _is_free(port):
+            _given.add(port)
+            return port
+
+
+def _lock(port: int) -> bool:
+    if not _locks:
+        path = Path(tempfile.gettempdir()) / f"swarmscope-test-ports-{os.getuid()}.lock"
+        _locks.append(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    try:
+        fcntl.lockf(_locks[0], fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    return True
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

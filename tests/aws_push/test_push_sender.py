@@ -6,7 +6,6 @@ import contextlib
 import json
 import math
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.ports import free_port
 
 PROGRAM = Path(__file__).with_name("push_program.py")
 ROOT = Path(__file__).resolve().parents[2]
@@ -163,9 +164,7 @@ def test_who_wants_nothing_lost_may_have_it_doubled(pushed: Any, push: Push) -> 
 
 @pytest.mark.usefixtures("credentials")
 def test_an_endpoint_that_is_gone_leaves_memory_bounded_and_the_end_in_time(pushed: Any, push: Push) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        gone = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    gone = f"http://127.0.0.1:{free_port()}"
     with pushing() as push_alone:  # whose memory nobody else has used
         result = push_alone("bounded", gone, pushed.namespace)
     assert not result["flushed"]

@@ -39,6 +39,7 @@ from swarmscope.run_result import RunInfo, Signals
 from swarmscope.settings import Settings
 from swarmscope.signals import SERVER_SIGNALS, signals_of
 from swarmscope.targets import Kind, Profile, System, Target
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = "shop-1"
@@ -111,11 +112,6 @@ class Measured:
             run=RUN, system="shop", profile="quick", environment="local", version="", description="", host="",
             started=self.started, stopped=self.stopped, steady=((self.started + 2, self.stopped),),
         )  # fmt: skip
-
-
-def free_port() -> int:
-    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
-        return int(server.server_port)
 
 
 @pytest.fixture(scope="module")
