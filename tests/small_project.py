@@ -11,10 +11,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def make_project(folder: Path, system: str, files: Mapping[str, str]) -> Path:
-    """The checkout's locustfile and scenarios with the system, of these files, beside the others, and its rules."""
+    """The checkout's locustfile (made patient) and scenarios, with this system beside the others; and its rules."""
     project = folder / "project"
     shutil.copytree(ROOT / "scenarios", project / "scenarios", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "locustfile.py", project)
+    (project / "locustfile.py").write_text((ROOT / "locustfile.py").read_text() + "\nimport tests.patience\n")
     scenario = project / "scenarios" / system
     scenario.mkdir()
     for name, text in {"__init__.py": "", **files}.items():

@@ -27,6 +27,7 @@ LOCUSTFILE = """
 {first}
 from locust import FastHttpUser, constant, events, task
 {second}
+import tests.patience
 from exporters.run_view import ExporterCounters
 from swarmscope.edge.cloudwatch_options import add_push_options
 from swarmscope.edge.cloudwatch_push import push
@@ -80,9 +81,13 @@ class _Answers(BaseHTTPRequestHandler):
         pass
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 100  # all users come at once
+
+
 @pytest.fixture(scope="module")
 def service() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Answers)
+    server = _Server(("127.0.0.1", 0), _Answers)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -165,7 +170,7 @@ def assert_all_is_there(pushed: Any, log: str, *, by_the_service: bool = False) 
         # A request that was cut off at the end was answered and has not finished.
         assert 0 <= len(ANSWERED) - requests <= USERS
         assert 0 <= ANSWERED.count("/broken") - failures <= USERS
-    assert 0 < failures < requests
+    assert 0 < failures <= requests  # a machine that stood still may have left no time for more than on_start
     assert pushed.total("Requests", System="probe") == requests
     assert pushed.total("Failures", System="probe") == failures
     durations = pushed.data("RequestDuration", System="probe")
@@ -180,7 +185,7 @@ def assert_all_is_there(pushed: Any, log: str, *, by_the_service: bool = False) 
 def test_alone_all_is_pushed_by_the_end_of_its_time_even_when_boto3_came_first(
     start: Any, pushed: Any, tmp_path: Path
 ) -> None:
-    process = start(*load("-t", "3s"), *push_to(pushed), first="import boto3")
+    process = start(*load("-t", "4s"), *push_to(pushed), first="import boto3")
     process.wait(PATIENCE_SECONDS)
     log = log_of(tmp_path)
     assert "RecursionError" not in log

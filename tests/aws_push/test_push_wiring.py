@@ -43,8 +43,8 @@ def test_a_run_is_pushed_with_its_name_and_the_page_says_what_became_of_it(
     port, master = free_port(), str(free_port())
     command = [
         sys.executable,
-        "-m",
-        "locust",
+        "-c",
+        "import tests.patience; from locust.main import main; main()",
         "--system",
         "triggers",
         "--load-profile",

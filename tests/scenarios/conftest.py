@@ -72,6 +72,7 @@ def fake_service() -> Iterator[FakeService]:
     class Server(ThreadingHTTPServer):
         daemon_threads = True
         block_on_close = False
+        request_queue_size = 100  # all users come at once
 
         def handle_error(self, *_: object) -> None:
             pass  # users that are stopped leave connections half-way

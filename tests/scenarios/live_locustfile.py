@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from locust import events, runners
+from locust import events
 
 from benchmarks.websocket_load import LiveUser
 from exporters.scenario_metrics import DECLARED
@@ -13,8 +13,6 @@ from scenarios.metrics import websocket_users
 LiveUser.messages_per_second = 4.0
 websocket_users.ANSWER_SECONDS = float(os.environ.get("ANSWER_SECONDS", "60"))
 websocket_users.LEAVE_SECONDS = 60.0
-# A worker that was not run for some seconds is not gone: its users must not be given to another one.
-runners.HEARTBEAT_LIVENESS = 60
 
 
 @events.request.add_listener

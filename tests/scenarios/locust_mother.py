@@ -25,6 +25,7 @@ import websockets.client  # noqa: E402, F401
 
 import swarmscope.run_result  # noqa: E402
 import swarmscope.targets.parse  # noqa: E402, F401
+import tests.patience  # noqa: E402, F401
 
 
 def become(order):

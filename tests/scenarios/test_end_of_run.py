@@ -30,5 +30,6 @@ def test_no_report_after_a_workers_users_have_ended_leaves_before_the_check_is_d
         assert after, notes
         assert all(note[2:] == ["1", "False", "4"] for note in after), notes
         assert [note[2] for note in notes if note[0] == "test_stop"] == ["1"]
-    # The master has no users: there is nothing to check.
-    assert [note[2] for notes in masters for note in notes] == ["0"]
+    # The master has no users: there is nothing to check. (Locust ends it twice when a worker tells of its last new
+    # user after the run's time is up.)
+    assert {note[2] for notes in masters for note in notes} == {"0"}

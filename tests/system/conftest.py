@@ -224,6 +224,7 @@ class Stack:
         exporter_port: int = 0,
         headless: bool = True,
         system: str = SYSTEM,
+        **environment: str,
     ) -> Run:
         """A Locust run that this stack's Prometheus scrapes."""
         exporter_port, master_port = exporter_port or free_port(), free_port()
@@ -241,7 +242,7 @@ class Stack:
         if "--processes" in arguments:
             command += ["--master-port", str(master_port)]
         self._scrape()
-        process = self.start(f"{name}-locust", command)
+        process = self.start(f"{name}-locust", command, **environment)
         join = [
             "--worker",
             "--system",
@@ -251,7 +252,7 @@ class Stack:
             "--master-port",
             str(master_port),
         ]
-        started = [self.start(f"{name}-worker{i}", [*LOCUST, *join]) for i in range(workers)]
+        started = [self.start(f"{name}-worker{i}", [*LOCUST, *join], **environment) for i in range(workers)]
         return Run(run, process, reports, exporter_port, self, started)
 
     def query(self, expression: str) -> list[dict[str, Any]]:

@@ -34,7 +34,7 @@ def finished(stack):
             f"totals-{name}", *LOAD, "--host", service.url, *mode["arguments"], workers=mode["workers"]
         )
     service = stack.service("totals-killed")
-    killed = stack.locust("totals-killed", *LOAD, "--host", service.url, workers=2)
+    killed = stack.locust("totals-killed", *LOAD, "--host", service.url, workers=2, TEST_HEARTBEATS="3")
     killed.wait_for_phase("steady")
     time.sleep(4)
     os.kill(killed.workers[0].popen.pid, signal.SIGKILL)

@@ -180,9 +180,14 @@ class _Front(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 100
+    """All users come at once: who finds the queue full is heard a second later, or seven."""
+
+
 @pytest.fixture
 def service() -> Iterator[str]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Front)
+    server = _Server(("127.0.0.1", 0), _Front)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_address[1]}"
