@@ -132,7 +132,8 @@ def in_processes(number: int) -> list[str]:
         return []
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         port = str(nobody.getsockname()[1])
-    return ["--processes", str(number), "--master-bind-port", port, "--master-port", port]
+    bind = ["--master-bind-host", "127.0.0.1", "--master-bind-port", port]
+    return ["--processes", str(number), *bind, "--master-port", port]
 
 
 def _connections(service: Running) -> float:

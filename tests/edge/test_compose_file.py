@@ -94,7 +94,9 @@ def test_the_healthcheck_of_our_image_tells_a_page_that_is_served_from_one_that_
     answers = ROOT / "scripts" / "answers.sh"
     assert "COPY scripts/answers.sh /usr/local/bin/answers" in DOCKERFILE
     assert "!scripts/answers.sh" in (ROOT / ".dockerignore").read_text()
-    assert subprocess.run([answers, str(served), "/health"], check=False).returncode == 0
+    # A machine that stands still longer than it waits fails it, as compose's other attempts are there for.
+    attempts = (subprocess.run([answers, str(served), "/health"], check=False) for _ in range(20))
+    assert any(done.returncode == 0 for done in attempts)
     for port, path in ((served, "/other"), (1, "/health")):
         done = subprocess.run([answers, str(port), path], check=False, capture_output=True)
         assert done.returncode != 0

@@ -1,5 +1,4 @@
-from tests.ports import free_port
-from tests.scenarios.locust_runs import clean_environment, start
+from tests.scenarios.locust_runs import clean_environment, in_processes, start
 
 
 def run(folder, *options):
@@ -19,9 +18,7 @@ def test_alone_the_check_is_done_before_anybody_else_hears_of_the_end(tmp_path):
 
 
 def test_no_report_after_a_workers_users_have_ended_leaves_before_the_check_is_done(tmp_path):
-    port = str(free_port())
-    ports = ("--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port)
-    processes = run(tmp_path, "--processes", "2", *ports)
+    processes = run(tmp_path, *in_processes(2))
     workers = [notes for notes in processes if any(kind == "report" for kind, *_ in notes)]
     masters = [notes for notes in processes if notes not in workers]
     assert len(workers) == 2

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.scenarios.locust_runs import in_processes
+
 ENOUGH = 100
 """Events one by one; batches come on top."""
 
@@ -21,7 +23,7 @@ def run_until_enough(run_users, service, answered):
 
 
 @pytest.mark.parametrize(
-    "options", [(), pytest.param(("--processes", "2"), marks=pytest.mark.long)], ids=["alone", "processes"]
+    "options", [(), pytest.param(in_processes(2), marks=pytest.mark.long)], ids=["alone", "processes"]
 )
 def test_what_was_acknowledged_is_there_exactly_once(run_until_enough, options):
     counted, output = run_until_enough(*options)
@@ -31,7 +33,7 @@ def test_what_was_acknowledged_is_there_exactly_once(run_until_enough, options):
 
 def test_events_that_were_acknowledged_and_lost_are_missing(run_until_enough, set_faults):
     set_faults({"kind": "lose", "probability": 0.3})
-    counted, output = run_until_enough("--processes", "2")
+    counted, output = run_until_enough(*in_processes(2))
     assert counted["missing"] > 10, output
     assert counted["stored"] > 10, output
     assert (counted["doubled"], counted["unverified"]) == (0, 0), output
