@@ -19,7 +19,7 @@ PARTS = {
     "reference_triggers": 60,
     "database": 240,
     "websocket": 200,
-    "cloudwatch_push": 180,
+    "cloudwatch_push": 300,
 }
 """Module → seconds after which it is given up."""
 
