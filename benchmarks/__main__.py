@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 PARTS = {
-    "cost_per_request": 240,
+    "cost_per_request": 480,
     "worker_reports": 90,
     "scrape": 240,
     "exactness": 60,
