@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from configargparse import ArgumentParser
 
+from swarmscope.aws.policies import POLICIES, actions_of
 from swarmscope.edge.cloudwatch_options import add_push_options
 from tests.ports import free_port
 
@@ -192,6 +193,8 @@ def test_alone_all_is_pushed_by_the_end_of_its_time_even_when_boto3_came_first(
     assert "Traceback" not in log
     assert_all_is_there(pushed, log)
     assert re.search(r"CloudWatch: \d+ data stored, 0 refused, 0 ambiguous, 0 dropped, in \d calls", log)
+    called = {f"cloudwatch:{operation}" for operation in pushed.aws.calls()}
+    assert called == actions_of(POLICIES["pusher"])
 
 
 def test_processes_push_each_their_own_and_the_master_the_users(
