@@ -101,14 +101,17 @@ def test_a_run_whose_database_becomes_slow_names_it_and_says_when(
     bottleneck = json.loads(text)["bottleneck"]
     assert (bottleneck["conclusion"], bottleneck["area"]) == ("named", "database")
     cause = bottleneck["cause"]
-    assert cause["signal"] == "db-operation-p99"
+    print(f"\n{cause}\n{bottleneck['recommendations']}")
+    # What PostgreSQL says of itself comes first: the service's view of it holds the service's own waits, too.
+    assert cause["signal"] == "pg-statement-average"
     assert cause["after_seconds"] == pytest.approx(slow_after, abs=6)
     assert cause["phase"] == "steady"
     assert cause["users"] == 100
-    assert cause["worst"] > 0.25
+    assert cause["worst"] > 0.08  # of all statements on average, the quick ones among them
     assert abs(cause["lead_seconds"]) <= 6
     assert cause["correlation"] > 0.5
-    assert bottleneck["recommendations"][0].startswith("PostgreSQL itself took ")
+    # A queue for connections comes of it, and operations that fail for want of one: those are told first.
+    assert any(each.startswith("PostgreSQL itself took ") for each in bottleneck["recommendations"])
     result = read_result(text)
     # Nothing that can be measured here was not.
     absent = {each.id for each in result.signals.measured if not each.points}
@@ -116,8 +119,10 @@ def test_a_run_whose_database_becomes_slow_names_it_and_says_when(
     assert result.signals.database_seconds is not None
     assert result.signals.database_seconds > 0.05
     report = (folder / "report.md").read_text()
-    assert "Likely bottleneck: the database. Database operations of the service, p99 (≤ 50ms), " in report
-    assert "in database operations" in report
+    assert (
+        "Likely bottleneck: the database. Average time of a statement inside PostgreSQL (≤ 50ms), " in report
+    )
+    assert "in database operations" in report, report
     assert "INSERT INTO events" in report
     page = (folder / "report.html").read_text()
     assert "Time in the service and its database" in page
