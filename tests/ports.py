@@ -4,17 +4,26 @@ import fcntl
 import os
 import socket
 import tempfile
+from functools import cache
 from pathlib import Path
 
 FIRST, COUNT = 10_000, 20_000
 """Below the range that systems give to clients (32768 on Linux): no connection gets one of them by chance."""
 
 _given: set[int] = set()
-_locks: list[int] = []
+
+
+def in_processes(number: int) -> tuple[str, ...]:
+    """Locust's options for so many processes, on loopback and a port of their own: its usual one may be another's."""
+    if number == 1:
+        return ()
+    port = str(free_port())
+    bind = ("--master-bind-host", "127.0.0.1", "--master-bind-port", port)
+    return ("--processes", str(number), *bind, "--master-port", port)
 
 
 def free_port() -> int:
-    """A port that is free now, and that no test of this machine gets a second time while this process lives.
+    """A port that is free now, and that no test of this user gets a second time while this process lives.
 
     Between a port's choice and its use lies the start of a program, so to look whether it is free is not enough:
     each port is a byte that this process keeps locked in a file which all test processes of a user share.
@@ -27,14 +36,18 @@ def free_port() -> int:
 
 
 def _lock(port: int) -> bool:
-    if not _locks:
-        path = Path(tempfile.gettempdir()) / f"swarmscope-test-ports-{os.getuid()}.lock"
-        _locks.append(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     try:
-        fcntl.lockf(_locks[0], fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+        fcntl.lockf(_shared_file(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
     except OSError:
         return False
     return True
+
+
+@cache
+def _shared_file() -> int:
+    """Open as long as this process lives: closing it once would give up every lock."""
+    path = Path(tempfile.gettempdir()) / f"swarmscope-test-ports-{os.getuid()}.lock"
+    return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
 
 
 def _is_free(port: int) -> bool:

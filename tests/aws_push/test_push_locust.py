@@ -20,7 +20,7 @@ from configargparse import ArgumentParser
 
 from swarmscope.aws.policies import POLICIES, actions_of
 from swarmscope.edge.cloudwatch_options import add_push_options
-from tests.ports import free_port
+from tests.ports import free_port, in_processes
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -200,9 +200,7 @@ def test_alone_all_is_pushed_by_the_end_of_its_time_even_when_boto3_came_first(
 def test_processes_push_each_their_own_and_the_master_the_users(
     start: Any, pushed: Any, tmp_path: Path
 ) -> None:
-    port = str(free_port())
-    ports = ["--master-bind-port", port, "--master-port", port, "--master-bind-host", "127.0.0.1"]
-    end(start(*load("--processes", "2", *ports), *push_to(pushed)), sig=signal.SIGINT)
+    end(start(*load(*in_processes(2)), *push_to(pushed)), sig=signal.SIGINT)
     wait_for(lambda: log_of(tmp_path).count("data stored") == 3)
     log = log_of(tmp_path)
     assert "Traceback" not in log

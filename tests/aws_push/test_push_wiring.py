@@ -17,7 +17,7 @@ import pytest
 
 from reference.running import running
 from swarmscope.report import read_result
-from tests.ports import free_port
+from tests.ports import free_port, in_processes
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 90
@@ -36,11 +36,11 @@ def series(page: str, name: str) -> dict[str, float]:
     return {labels.removeprefix(name): float(value) for labels, _, value in lines}
 
 
-@pytest.mark.parametrize("more", [pytest.param([], marks=pytest.mark.long), ["--processes", "2"]])
+@pytest.mark.parametrize("processes", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_a_run_is_pushed_with_its_name_and_the_page_says_what_became_of_it(
-    pushed: Any, service: str, tmp_path: Path, more: list[str]
+    pushed: Any, service: str, tmp_path: Path, processes: int
 ) -> None:
-    port, master = free_port(), str(free_port())
+    port = free_port()
     command = [
         sys.executable,
         "-c",
@@ -52,9 +52,18 @@ def test_a_run_is_pushed_with_its_name_and_the_page_says_what_became_of_it(
         "--host",
         service,
     ]
-    command += ["--headless", "-u", "6", "-r", "100", "--run-id", "r1", "--only-summary", *more]
+    command += [
+        "--headless",
+        "-u",
+        "6",
+        "-r",
+        "100",
+        "--run-id",
+        "r1",
+        "--only-summary",
+        *in_processes(processes),
+    ]
     command += ["--exporter-port", str(port), "--reports-dir", str(tmp_path / "reports")]
-    command += ["--master-bind-host", "127.0.0.1", "--master-bind-port", master, "--master-port", master]
     command += [
         "--cloudwatch-period",
         "10",
@@ -91,7 +100,7 @@ def test_a_run_is_pushed_with_its_name_and_the_page_says_what_became_of_it(
                     page = answer.read().decode()
             process.terminate()
             process.wait(PATIENCE_SECONDS)
-            while log.read_text().count("data stored") < 1 + 2 * bool(more):
+            while log.read_text().count("data stored") < 1 + 2 * (processes > 1):
                 assert time.monotonic() < deadline + PATIENCE_SECONDS, log.read_text()
                 time.sleep(0.1)
         finally:

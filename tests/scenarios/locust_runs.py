@@ -20,8 +20,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.ports import free_port
-
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 90
 
@@ -42,13 +40,6 @@ def clean_environment(*more: str, **variables: str) -> dict[str, str]:
     """This process' environment without what Locust, or a scenario (prefixes in `more`), would read from it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("LOCUST", *more))}
     return kept | {"PYTHONPATH": str(ROOT)} | variables
-
-
-def in_processes(number: int) -> tuple[str, ...]:
-    """Locust's options for several processes, on loopback and a port of their own: its usual one may be another's."""
-    port = str(free_port())
-    bind = ("--master-bind-host", "127.0.0.1", "--master-bind-port", port)
-    return ("--processes", str(number), *bind, "--master-port", port)
 
 
 class Mother:

@@ -1,4 +1,5 @@
-from tests.scenarios.locust_runs import clean_environment, in_processes, start
+from tests.ports import in_processes
+from tests.scenarios.locust_runs import clean_environment, start
 
 
 def run(folder, *options):

@@ -14,8 +14,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import serve
 
 from reference.running import running
-from tests.ports import free_port
-from tests.scenarios.locust_runs import ROOT, clean_environment, in_processes, start, stats
+from tests.ports import free_port, in_processes
+from tests.scenarios.locust_runs import ROOT, clean_environment, start, stats
 
 SERVICE = "reference.metrics.live_service"
 PATIENCE_SECONDS = 60
@@ -80,7 +80,7 @@ class Load:
         command = (
             "-f", LOCUSTFILE, "--headless", "--json", "--host", url,
             "-u", str(users), "-r", "100", "--stop-timeout", str(PATIENCE_SECONDS),
-            *(in_processes(processes) if processes > 1 else ()),
+            *in_processes(processes),
         )  # fmt: skip
         environment = clean_environment(WEBSOCKET_COUNTS=str(self.folder), **variables)
         self.process = stack.enter_context(start(environment, *command))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.scenarios.locust_runs import in_processes
+from tests.ports import in_processes
 
 ENOUGH = 100
 """Events one by one; batches come on top."""
@@ -10,11 +10,11 @@ ENOUGH = 100
 
 @pytest.fixture
 def run_until_enough(run_users, service, answered):
-    def run(*options):
+    def run(processes=1):
         enough = answered("POST", "/api/v1/metrics/events", ENOUGH)
-        ran = run_users(service.url, "IngestUser", options=options, until=enough)
+        ran = run_users(service.url, "IngestUser", options=in_processes(processes), until=enough)
         assert "Traceback" not in ran.log
-        if "--processes" in options:
+        if processes > 1:
             # A worker's first report after the stop may be its last: everything must be verified by then.
             assert ran.reported == ran.counted
         return ran.counted, ran.output
@@ -22,18 +22,16 @@ def run_until_enough(run_users, service, answered):
     return run
 
 
-@pytest.mark.parametrize(
-    "options", [(), pytest.param(in_processes(2), marks=pytest.mark.long)], ids=["alone", "processes"]
-)
-def test_what_was_acknowledged_is_there_exactly_once(run_until_enough, options):
-    counted, output = run_until_enough(*options)
+@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.long)])
+def test_what_was_acknowledged_is_there_exactly_once(run_until_enough, processes):
+    counted, output = run_until_enough(processes)
     assert counted["stored"] > ENOUGH, output
     assert (counted["missing"], counted["doubled"], counted["unverified"]) == (0, 0, 0), output
 
 
 def test_events_that_were_acknowledged_and_lost_are_missing(run_until_enough, set_faults):
     set_faults({"kind": "lose", "probability": 0.3})
-    counted, output = run_until_enough(*in_processes(2))
+    counted, output = run_until_enough(processes=2)
     assert counted["missing"] > 10, output
     assert counted["stored"] > 10, output
     assert (counted["doubled"], counted["unverified"]) == (0, 0), output
