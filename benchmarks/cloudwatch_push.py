@@ -5,7 +5,7 @@ python -m benchmarks.cloudwatch_push          about three minutes
 Everything goes to the AWS stand-in, which counts calls, bodies and values. The rate is compared in pairs of
 neighbouring windows, with and without pushing, among the same users, while every call takes a second; one push is
 made in every such window, which is twice as often as with the shortest period. What pushing costs a generator that
-runs flat out is told in CPU time: there, windows of seconds differ by a quarter with nothing pushed at all.
+runs flat out is told in CPU time: there, neighbouring windows differ by more than pushing can cost.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import gevent
 from locust.event import EventHook
 
 from benchmarks.service import service
-from benchmarks.sides import PAUSE, USERS, Side, added_cost, compared_rate, own_cost
+from benchmarks.sides import PAUSE, USERS, Side, added, added_cost, compared_rate, own_cost
 from exporters.cloudwatch_push.client import CloudWatchClient
 from exporters.cloudwatch_push.counters import PushCounters
 from exporters.cloudwatch_push.recorder import WindowRecorder
@@ -80,6 +80,16 @@ class Push:
         self.client = CloudWatchClient(NAMESPACE, REGION, self.url)
         self.sender = Sender(self.client.put, self.counters)
         self.names = PushNames("benchmark", self.period)
+
+    def record(self, chance: random.Random, requests: int) -> None:
+        """So many requests of all endpoints in turn."""
+        for index in range(requests):
+            endpoint = index % ENDPOINTS
+            self.recorder.on_request(
+                request_type="GET",
+                name=f"/v1/endpoint/{endpoint}",
+                response_time=_two_modes(chance, endpoint),
+            )
 
     def close(self, start: int) -> None:
         """Close the window, have its data made in a thread, and send them, as Pusher does."""
@@ -175,11 +185,7 @@ def _calls(aws: RunningAws) -> list[str]:
         push = Push(aws.url, period)
         start = int(time.time()) // 60 * 60 - 3600
         for number in range(60 // period):
-            for index in range(RATE * period):
-                milliseconds = _two_modes(chance, index % ENDPOINTS)
-                push.recorder.on_request(
-                    request_type="GET", name=f"/v1/endpoint/{index % ENDPOINTS}", response_time=milliseconds
-                )
+            push.record(chance, RATE * period)
             push.close(start + period * number)
         push.flush()
         seen = aws.calls()["PutMetricData"]
@@ -246,7 +252,7 @@ def _cost(aws: RunningAws, host: str) -> None:
     for side in (Side("control: nothing"), Side("listener", WindowRecorder().on_request)):
         plain = Side("plain")
         added_cost("FastHttpUser", host, (plain, side), COST_REQUESTS, pause)
-        listener, error = side.mean - plain.mean, (side.variance + plain.variance) ** 0.5
+        listener, error = added(plain, side)
         print(f"{side.name:50}{listener * 1e6:8.2f} ± {error * 1e6:.2f} µs a request", flush=True)
     window = _cost_of_a_window(aws)
     requests = RATE * COST_PERIOD
@@ -263,10 +269,7 @@ def _cost_of_a_window(aws: RunningAws) -> float:
     start = int(time.time()) // 60 * 60 - 3600
     spent = 0.0
     for number in range(COST_WINDOWS):
-        for index in range(RATE * COST_PERIOD):
-            name = f"/v1/endpoint/{index % ENDPOINTS}"
-            milliseconds = _two_modes(chance, index % ENDPOINTS)
-            push.recorder.on_request(request_type="GET", name=name, response_time=milliseconds)
+        push.record(chance, RATE * COST_PERIOD)
         before = time.process_time()
         push.close(start + COST_PERIOD * number)
         push.flush()

@@ -24,7 +24,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Histogram
 
 from benchmarks.service import service
-from benchmarks.sides import FLAT_OUT, PAUSE, USERS, WINDOW, Side, added_cost, compared_rate, own_cost
+from benchmarks.sides import FLAT_OUT, PAUSE, USERS, WINDOW, Side, added, added_cost, compared_rate, own_cost
 from exporters.in_flight import InFlight
 from exporters.recorder import Recorder
 from swarmscope.histogram import fine_bounds
@@ -122,7 +122,7 @@ def _table(
             added_cost(kind, host, (plain, side), round(REQUESTS[kind] * scale * share / ROUNDS), pause)
     for _ in range(MOST_ROUNDS - ROUNDS if pause else 0):
         for plain, side in sides:
-            if side.in_flight is not None and _error(plain, side) > BARS[kind] * own[0] / 3:
+            if side.in_flight is not None and added(plain, side)[1] > BARS[kind] * own[0] / 3:
                 added_cost(kind, host, (plain, side), round(REQUESTS[kind] * scale * JUDGED / ROUNDS), pause)
     own.append(own_cost(kind, host, pause))
     whole = sum(own) / len(own)
@@ -131,26 +131,21 @@ def _table(
     print(f"{'':50}{'µs':>8}{'± s.e.':>8}{'of its own':>12}   bar")
     missed = []
     for plain, side in sides:
-        added, error = side.mean - plain.mean, _error(plain, side)
+        more, error = added(plain, side)
         verdict = ""
         if side.in_flight is not None and pause:
             bar = BARS[kind] * whole
-            known = added <= bar or added - 2 * error > bar
-            told = ("pass" if added <= bar else "FAIL") if known else "inconclusive: within its error"
+            known = more <= bar or more - 2 * error > bar
+            told = ("pass" if more <= bar else "FAIL") if known else "inconclusive: within its error"
             verdict = f"≤ {BARS[kind]:.1%} {told}"
-            if added > bar and known:
-                missed.append(f"{added / whole:.2%} of {kind}'s own CPU, bar {BARS[kind]:.1%}")
+            if more > bar and known:
+                missed.append(f"{more / whole:.2%} of {kind}'s own CPU, bar {BARS[kind]:.1%}")
         print(
-            f"{side.name:50}{added * 1e6:8.2f}{error * 1e6:8.2f}{added / whole:12.2%}   {verdict}", flush=True
+            f"{side.name:50}{more * 1e6:8.2f}{error * 1e6:8.2f}{more / whole:12.2%}   {verdict}", flush=True
         )
     if opentelemetry in variants and len(sides) < len(variants):
         print(f"{'Locust --otel metrics':50}  not measured: pip install opentelemetry-sdk")
     return missed
-
-
-def _error(plain: Side, side: Side) -> float:
-    """Standard error of what the side adds, in CPU seconds a request."""
-    return (side.variance + plain.variance) ** 0.5
 
 
 def _rates(host: str, pairs: int) -> list[str]:
