@@ -7,15 +7,13 @@ signals, too, with their own limits. Percentiles are taken of added-up buckets, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from swarmscope import names
-from swarmscope.names import Job, Metric, Outcome
+from swarmscope.names import Job
 from swarmscope.plots import BUSY_CPU_RATIO
-from swarmscope.targets import ALL_REQUESTS, Kind, Moment, Profile, System, Target
-from swarmscope.targets.match import promql_matchers, quote
+from swarmscope.targets.match import quote
 
 
 class Area(StrEnum):
@@ -75,7 +73,8 @@ IN_PROGRESS = "service-active-requests"
 _SERVICE = f"job={quote(Job.SERVICE)}"
 _NODE = f"job={quote(Job.NODE)}"
 _POSTGRESQL = f"job={quote(Job.POSTGRESQL)}"
-_RUN = 'run="$run"'
+RUN = 'run="$run"'
+"""Which run is asked about."""
 OPERATIONAL = 'route!~"/|/health|/metrics|/openapi.json|/faults"'
 """Leaves out what no user asks for."""
 
@@ -84,7 +83,8 @@ def _gauge_ratio(part: str, whole: str) -> str:
     return f"sum({part}) / sum({whole})"
 
 
-def _average(histogram: str, matchers: str) -> str:
+def average_of(histogram: str, matchers: str) -> str:
+    """The query of a histogram's mean: its sum over its count."""
     total, number = (f"sum(rate({histogram}_{suffix}{{{matchers}}}[$over]))" for suffix in ("sum", "count"))
     return f"{total} / {number}"
 
@@ -199,7 +199,7 @@ SERVER_SIGNALS: tuple[Signal, ...] = (
     Signal(
         DB_AVERAGE,
         "Database operations of the service, average",
-        _average("db_client_operation_duration_seconds", f'{_SERVICE},operation!="health"'),
+        average_of("db_client_operation_duration_seconds", f'{_SERVICE},operation!="health"'),
         "s",
         Area.DATABASE,
     ),
@@ -272,7 +272,7 @@ GENERATOR_SIGNALS: tuple[Signal, ...] = (
     Signal(
         "generator-cpu",
         "CPU of the busiest load generator (1 core = 100 %)",
-        f"max({names.WORKER_CPU.name}{{{_RUN}}})",
+        f"max({names.WORKER_CPU.name}{{{RUN}}})",
         "ratio",
         Area.GENERATOR,
         BUSY_CPU_RATIO,
@@ -281,7 +281,7 @@ GENERATOR_SIGNALS: tuple[Signal, ...] = (
     Signal(
         "generator-lag",
         "Delay of the load generators' event loop",
-        f"max({names.GENERATOR_LAG.name}{{{_RUN}}})",
+        f"max({names.GENERATOR_LAG.name}{{{RUN}}})",
         "s",
         Area.GENERATOR,
         0.05,
@@ -290,11 +290,11 @@ GENERATOR_SIGNALS: tuple[Signal, ...] = (
 )
 
 LOAD_SIGNALS: tuple[Signal, ...] = (
-    Signal(USERS, "Users", f"sum({names.USERS.name}{{{_RUN}}})", "", Area.LOAD),
-    Signal(RATE, "Answers", f"sum(rate({names.REQUESTS.name}{{{_RUN}}}[$over]))", "per second", Area.LOAD),
+    Signal(USERS, "Users", f"sum({names.USERS.name}{{{RUN}}})", "", Area.LOAD),
+    Signal(RATE, "Answers", f"sum(rate({names.REQUESTS.name}{{{RUN}}}[$over]))", "per second", Area.LOAD),
 )
 
-PHASE_QUERY = f"max by (phase) ({names.RUN_PHASE.name}{{{_RUN}}}) == 1"
+PHASE_QUERY = f"max by (phase) ({names.RUN_PHASE.name}{{{RUN}}}) == 1"
 STATEMENTS_QUERY = (
     f"topk(5, sum by (query) (max_over_time(pg_top_statement_seconds{{{_POSTGRESQL}}}[$over])"
     f" - min_over_time(pg_top_statement_seconds{{{_POSTGRESQL}}}[$over])))"
@@ -319,97 +319,3 @@ TABLES_QUERY = (
     f" - min_over_time(pg_table_rows_read_by_whole_scans{{{_POSTGRESQL}}}[$over])))"
 )
 """Rows that were read by scans of whole tables."""
-
-
-def signals_of(system: System, profile: Profile) -> tuple[Signal, ...]:
-    """Everything that is asked about one run: its load, the client's targets, the generators, the service's side."""
-    targets = system.targets_under(profile.name)
-    return (
-        *LOAD_SIGNALS,
-        *client_signals(targets, float(system.alerting.hung_after)),
-        *GENERATOR_SIGNALS,
-        *SERVER_SIGNALS,
-        *(
-            # CloudWatch has one point a minute: the alerting window would hold none.
-            target_signal(
-                target, "1m" if target.at is Moment.SETTLED else f"{float(system.alerting.window):g}s"
-            )
-            for target in system.alerted_targets
-            if target.kind.is_query and target.judged_under(profile.name)
-        ),
-    )
-
-
-def client_signals(targets: Sequence[Target], hung_after: float) -> tuple[Signal, ...]:
-    """What the users saw: each latency and error target over time, hanging requests, and the P95 of everything."""
-    return (
-        Signal(
-            CLIENT_P95,
-            "Response time of all requests, p95",
-            _quantile("0.95", ALL_REQUESTS),
-            "s",
-            Area.CLIENT,
-        ),
-        Signal(
-            "client-oldest",
-            "Oldest request without an answer",
-            f"max({names.OLDEST_AGE.name}{{{_RUN}}})",
-            "s",
-            Area.CLIENT,
-            hung_after,
-        ),
-        *(
-            Signal(
-                f"client-{target.id}",
-                target.in_words,
-                query,
-                "ratio" if target.kind is Kind.ERROR_RATE else "s",
-                Area.CLIENT,
-                float(target.limit),
-            )
-            for target in targets
-            if (query := _client_query(target))
-        ),
-    )
-
-
-def target_signal(target: Target, window: str) -> Signal:
-    """A server-side target of the system as a signal, its query's window being the one of its alert."""
-    query = target.query.replace("$window", window)
-    return Signal(
-        f"target-{target.id}",
-        target.in_words,
-        query,
-        "",
-        Area.TARGET,
-        float(target.limit),
-        is_floor=target.kind.is_floor,
-        points_to=target.description,
-    )
-
-
-def _client_query(target: Target) -> str:
-    if target.kind.quantile is not None:
-        return _quantile(str(target.kind.quantile), target.request)
-    if target.kind is Kind.AVERAGE:
-        return _average(names.REQUEST_DURATION.name, _matchers(target.request))
-    if target.kind is Kind.ERROR_RATE:
-        failed = f"outcome={quote(Outcome.FAILURE)}"
-        return (
-            f"sum(rate({_series(names.REQUESTS, target.request, failed)}[$over]))"
-            f" / sum(rate({_series(names.REQUESTS, target.request)}[$over]))"
-        )
-    return ""
-
-
-def _quantile(quantile: str, pattern: str) -> str:
-    series = _series(names.REQUEST_DURATION, pattern, suffix="_bucket")
-    return f"histogram_quantile({quantile}, sum by (le) (rate({series}[$over])))"
-
-
-def _series(metric: Metric, pattern: str, *more: str, suffix: str = "") -> str:
-    return f"{metric.name}{suffix}{{{_matchers(pattern, *more)}}}"
-
-
-def _matchers(pattern: str, *more: str) -> str:
-    return ",".join(matcher for matcher in (_RUN, promql_matchers(pattern), *more) if matcher)

@@ -10,6 +10,7 @@ from typing import Any
 from swarmscope.edge.prometheus_api import PrometheusApi, PrometheusUnavailable, substitute
 from swarmscope.plots import SMOOTHED_SECONDS, step_seconds
 from swarmscope.run_result import MeasuredSignal, RunInfo, Signals, Statement, TableScan
+from swarmscope.run_signals import signals_of
 from swarmscope.signals import (
     CALLS_QUERY,
     DATABASE_SHARE_QUERY,
@@ -18,7 +19,6 @@ from swarmscope.signals import (
     STATEMENTS_QUERY,
     TABLES_QUERY,
     Signal,
-    signals_of,
 )
 from swarmscope.targets import Profile, System
 

@@ -10,15 +10,8 @@ from swarmscope.plots import signal_plots
 from swarmscope.quantities import UNKNOWN
 from swarmscope.report.recommendations import range_in_words
 from swarmscope.run_result import MeasuredSignal
-from swarmscope.signals import (
-    GENERATOR_SIGNALS,
-    SERVER_SIGNALS,
-    Area,
-    Signal,
-    client_signals,
-    signals_of,
-    target_signal,
-)
+from swarmscope.run_signals import client_signals, signals_of, target_signal
+from swarmscope.signals import GENERATOR_SIGNALS, SERVER_SIGNALS, Area, Signal
 from swarmscope.targets import Alerting, Kind, Moment, Profile, System, Target
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "signals.md"

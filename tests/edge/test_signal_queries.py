@@ -36,8 +36,9 @@ from swarmscope.edge.stack.processes import Program
 from swarmscope.edge.stack.supervisor import Stack
 from swarmscope.names import Job
 from swarmscope.run_result import RunInfo, Signals
+from swarmscope.run_signals import signals_of
 from swarmscope.settings import Settings
-from swarmscope.signals import SERVER_SIGNALS, signals_of
+from swarmscope.signals import SERVER_SIGNALS
 from swarmscope.targets import Kind, Profile, System, Target
 from tests.ports import free_port
 

@@ -21,7 +21,8 @@ from swarmscope.report import (
 )
 from swarmscope.report.html import plot_data
 from swarmscope.run_result import MeasuredSignal, RunResult, Signals, Statement, TableScan
-from swarmscope.signals import Signal, signals_of
+from swarmscope.run_signals import signals_of
+from swarmscope.signals import Signal
 
 MakeResult = Callable[..., RunResult]
 HEADING = "## Where the time went: the service's side"

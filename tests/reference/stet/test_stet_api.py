@@ -1,89 +1,16 @@
 import json
 import re
-import uuid
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
-from prometheus_client.parser import text_string_to_metric_families
 
 from reference.running import running
 from reference.stet.__main__ import main
 from reference.stet.reading import MOST_BYTES
+from tests.reference.stet.client import asking, beat, correction
 
 TENANT = "00000000-0000-0000-0000-000000000001"
-
-
-@pytest.fixture(scope="module")
-def stet(database_url):
-    """The STET API, on each kind of database in turn."""
-    with running("reference.stet", "--database", database_url, "--faults") as service:
-        yield service
-
-
-class Client:
-    """Calls the API as a tenant of its own, and holds every answer against the OpenAPI document."""
-
-    def __init__(self, url, paths, session, tenant=None):
-        self.url, self.paths, self.session = url, paths, session
-        self.tenant = tenant or f"tenant-{uuid.uuid4().hex}"
-
-    def __call__(self, method, path, **options):
-        headers = {"X-Tenant-Id": self.tenant} | options.pop("headers", {})
-        answer = self.session.request(method, self.url + path, headers=headers, timeout=10, **options)
-        documented = self.paths[path.partition("?")[0]][method.lower()]["responses"]
-        assert str(answer.status_code) in documented, f"{method} {path} {answer.status_code} {answer.text}"
-        return answer
-
-    def correct(self, **changes):
-        """Send a correction; `None` leaves a member out."""
-        return self("POST", "/v1/corrections", json=correction(**changes))
-
-    def facts(self, query="", requester="bot:test"):
-        answer = self("GET", f"/v1/facts?{asking(requester)}{query}")
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def history(self, query="", requester="bot:test"):
-        answer = self("GET", f"/v1/history?{asking(requester)}{query}")
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def metric(self, name, **labels):
-        page = self.session.get(f"{self.url}/metrics", timeout=10).text
-        return sum(
-            sample.value
-            for family in text_string_to_metric_families(page)
-            for sample in family.samples
-            if sample.name == name and labels.items() <= sample.labels.items()
-        )
-
-
-def asking(requester):
-    return f"subject_type=user&subject_id=user_7&requester_id={requester}"
-
-
-def correction(**changes):
-    document = {
-        "subject": {"type": "user", "id": "user_7"},
-        "field_key": "profile.name",
-        "value": {"text": "Ada"},
-        "class": "FACT",
-        "permissions": {"readers": ["bot:test"]},
-        "actor": {"type": "system", "id": "load-test"},
-        "idempotency_key": str(uuid.uuid4()),
-    } | changes
-    return {name: value for name, value in document.items() if value is not None}
-
-
-@pytest.fixture
-def client(stet):
-    """Makes clients, each a new tenant unless told."""
-    with requests.Session() as session:
-        session.trust_env = False
-        paths = session.get(f"{stet.url}/openapi.json", timeout=10).json()["paths"]
-        yield lambda tenant=None: Client(stet.url, paths, session, tenant)
 
 
 def test_a_correction_is_stored_and_becomes_a_fact(client):
@@ -264,75 +191,6 @@ def test_a_page_that_is_exactly_full_is_the_last(client):
     assert ours.facts("&limit=3")["next_cursor"] is None
     assert ours.facts("&limit=2")["next_cursor"] == "f1"
     assert [fact["field_key"] for fact in ours.facts("&limit=2&cursor=f1")["facts"]] == ["f2"]
-
-
-def beat(client, system, version=None):
-    version = version or datetime.now(UTC)
-    document = {"system_id": system, "enforced_correction_version": version.isoformat()}
-    answer = client("POST", "/v1/enforcement/heartbeat", json=document)
-    assert answer.status_code == 201, answer.text
-    return answer.json()
-
-
-def test_status_lists_every_system_and_what_it_enforces(client):
-    ours = client()
-    latest = ours.correct().json()["version"]
-    said = beat(ours, "s2")
-    beat(ours, "s1", datetime.now(UTC) - timedelta(minutes=2))
-    answer = ours("GET", "/v1/enforcement/status").json()
-    assert answer["latest_correction_version"] == latest
-    assert [(each["system_id"], each["state"]) for each in answer["systems"]] == [
-        ("s1", "behind"),
-        ("s2", "enforcing"),
-    ]
-    assert answer["systems"][1]["enforced_correction_version"] == said["enforced_correction_version"]
-    page = ours("GET", "/v1/enforcement/status?limit=1").json()
-    assert page["next_cursor"] == "s1"
-    (second,) = ours("GET", "/v1/enforcement/status?limit=1&cursor=s1").json()["systems"]
-    assert second["system_id"] == "s2"
-
-
-def test_escalation_lists_those_that_are_far_behind_the_worst_first(client):
-    ours = client()
-    ours.correct()
-    for system, minutes in [("fine", 0), ("late", 6), ("lost", 40), ("nearly", 4)]:
-        beat(ours, system, datetime.now(UTC) - timedelta(minutes=minutes))
-    escalations = ours("GET", "/v1/enforcement/escalation").json()["escalations"]
-    assert [(each["system_id"], each["level"]) for each in escalations] == [
-        ("lost", "critical"),
-        ("late", "warning"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("moment", "stored"),
-    [
-        ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00.000Z"),
-        ("2026-01-31t12:00:00.123456789+05:30", "2026-01-31T06:30:00.123Z"),
-        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z"),
-        ("9999-12-31T23:59:59.9Z", "9999-12-31T23:59:59.900Z"),
-    ],
-)
-def test_a_version_is_kept_to_the_millisecond(client, moment, stored):
-    body = {"system_id": "s", "enforced_correction_version": moment}
-    assert (
-        client()("POST", "/v1/enforcement/heartbeat", json=body).json()["enforced_correction_version"]
-        == stored
-    )
-
-
-@pytest.mark.parametrize(
-    "moment",
-    ["", "now", "2026-01-31", "2026-01-31T12:00:00", "2026-02-30T12:00:00Z", "2026-01-31T25:00:00Z", 5, None,
-     "0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00", "2026-01-31T12:00:00Z\n", "٢٠٢٦-01-31T12:00:00Z"],
-)  # fmt: skip
-def test_a_version_that_is_no_moment_is_refused(client, moment):
-    body = {"system_id": "s", "enforced_correction_version": moment}
-    answer = client()("POST", "/v1/enforcement/heartbeat", json=body)
-    assert answer.status_code == 422
-    assert answer.json()["problems"] == [
-        "enforced_correction_version: expected a date and time with its zone, such as 2026-01-31T12:00:00Z"
-    ]
 
 
 CURSOR = "cursor: expected the next_cursor of an earlier answer"

@@ -29,7 +29,7 @@ from swarmscope.targets import Kind
 from swarmscope.targets.parse import parse_system
 from tests.ports import free_port
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SYSTEM = parse_system((ROOT / "scenarios/stet/targets.yaml").read_text(encoding="utf-8"), "targets.yaml")
 TARGETS = {target.id: target for target in SYSTEM.targets if target.kind.is_query}
 WINDOW_SECONDS = 5
